@@ -1,0 +1,236 @@
+//! A hash table from keys to counts, made for much adding and one walk at the end.
+//!
+//! `slots` is an open-addressing table with linear probing of `tag | ticket` words, half of the hash being the tag.
+//! A ticket is a key's number in `entries`; key bytes stand one after the other in `arena`, in chunks, so that growing
+//! moves neither keys nor counts. (The ticket idea: Xue and Marcus, *Global Hash Tables Strike Back!*, 2025.)
+
+use super::CountOverflow;
+
+/// Arena chunks are of this many bytes; no key spans two.
+const CHUNK: usize = 1 << 20;
+/// How many rows are looked up together, so that their cache misses overlap.
+const GROUP: usize = 64;
+
+/// One key's count.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    hash: u64,
+    count: u64,
+    /// Where its bytes start in the arena, shifted left by 17 bits, and their number.
+    key: u64,
+}
+
+/// A table of exact counts.
+#[derive(Default)]
+pub struct Table {
+    slots: Vec<u64>,
+    entries: Vec<Entry>,
+    arena: Arena,
+}
+
+/// An empty slot. No key has it: tickets are below `u32::MAX`.
+const EMPTY: u64 = u64::MAX;
+
+impl Table {
+    /// The number of keys.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The bytes that the table holds, about.
+    pub fn memory(&self) -> usize {
+        self.slots.capacity() * 8 + self.entries.capacity() * size_of::<Entry>() + self.arena.memory()
+    }
+
+    /// Adds `weight` to the count of `key`, whose hash must always be the same. Amortized O(1).
+    ///
+    /// # Errors
+    /// [`CountOverflow`] when the count passes 2^64 - 1.
+    #[inline]
+    pub fn add(&mut self, hash: u64, weight: u64, key: &[u8]) -> Result<(), CountOverflow> {
+        if (self.entries.len() + 1) * 4 > self.slots.len() * 3 {
+            self.grow();
+        }
+        let mask = self.slots.len() - 1;
+        let tag = hash & !u64::from(u32::MAX);
+        let mut at = hash as usize & mask;
+        loop {
+            let slot = self.slots[at];
+            if slot == EMPTY {
+                assert!(self.entries.len() < u32::MAX as usize, "a window's keys on one worker are below 2^32");
+                self.slots[at] = tag | self.entries.len() as u64;
+                self.entries.push(Entry { hash, count: weight, key: self.arena.push(key) });
+                return Ok(());
+            }
+            if slot & !u64::from(u32::MAX) == tag {
+                let entry = &mut self.entries[slot as u32 as usize];
+                if self.arena.get(entry.key) == key {
+                    entry.count =
+                        entry.count.checked_add(weight).ok_or_else(|| CountOverflow { key: key.to_vec() })?;
+                    return Ok(());
+                }
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// Adds the counts of `other`.
+    ///
+    /// # Errors
+    /// [`CountOverflow`] when a count passes 2^64 - 1.
+    pub fn add_all(&mut self, other: &Table) -> Result<(), CountOverflow> {
+        other.iter().try_for_each(|(hash, count, key)| self.add(hash, count, key))
+    }
+
+    /// Hash, count and key of every key, in the order in which they first came.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, u64, &[u8])> {
+        self.entries.iter().map(|entry| (entry.hash, entry.count, self.arena.get(entry.key)))
+    }
+
+    fn grow(&mut self) {
+        let size = (self.slots.len() * 2).max(16);
+        self.slots = vec![EMPTY; size];
+        for (ticket, entry) in self.entries.iter().enumerate() {
+            let mut at = entry.hash as usize & (size - 1);
+            while self.slots[at] != EMPTY {
+                at = (at + 1) & (size - 1);
+            }
+            self.slots[at] = entry.hash & !u64::from(u32::MAX) | ticket as u64;
+        }
+    }
+}
+
+/// Key bytes, never moved.
+#[derive(Default)]
+struct Arena {
+    chunks: Vec<Vec<u8>>,
+}
+
+impl Arena {
+    /// Keeps a key of less than 128 KiB.
+    #[inline]
+    fn push(&mut self, key: &[u8]) -> u64 {
+        let room = self.chunks.last().map_or(0, |chunk| CHUNK - chunk.len());
+        if room < key.len() || self.chunks.is_empty() {
+            self.open_chunk();
+        }
+        let number = self.chunks.len() - 1;
+        let chunk = &mut self.chunks[number];
+        let at = number * CHUNK + chunk.len();
+        chunk.extend_from_slice(key);
+        (at as u64) << 17 | key.len() as u64
+    }
+
+    /// The first chunk grows as it fills, for the sake of small windows; the others are taken whole.
+    #[cold]
+    fn open_chunk(&mut self) {
+        let capacity = if self.chunks.is_empty() { 0 } else { CHUNK };
+        self.chunks.push(Vec::with_capacity(capacity));
+    }
+
+    #[inline]
+    fn get(&self, key: u64) -> &[u8] {
+        let (at, length) = ((key >> 17) as usize, (key & 0x1_ffff) as usize);
+        &self.chunks[at / CHUNK][at % CHUNK..][..length]
+    }
+
+    fn memory(&self) -> usize {
+        self.chunks.iter().map(Vec::capacity).sum()
+    }
+}
+
+/// Hints that rows will be looked up together; see [`Table::add_group`].
+impl Table {
+    /// Adds up to any number of rows, looking them up in groups so that their cache misses overlap.
+    ///
+    /// # Errors
+    /// [`CountOverflow`] when a count passes 2^64 - 1.
+    pub fn add_group<'a>(
+        &mut self,
+        hashes: &[u64],
+        weights: &[u64],
+        key: impl Fn(usize) -> &'a [u8],
+    ) -> Result<(), CountOverflow> {
+        for (g, group) in hashes.chunks(GROUP).enumerate() {
+            self.touch(group);
+            for (i, &hash) in group.iter().enumerate() {
+                let row = g * GROUP + i;
+                self.add(hash, weights[row], key(row))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the places where the hashes lead, so that they are in the cache when they are needed. The reads do not
+    /// depend on each other, so the processor has many under way at once.
+    fn touch(&self, group: &[u64]) {
+        if self.slots.len() < 1 << 14 {
+            return;
+        }
+        let mask = self.slots.len() - 1;
+        let mut tickets = [0u32; GROUP];
+        for (ticket, hash) in tickets.iter_mut().zip(group) {
+            *ticket = self.slots[*hash as usize & mask] as u32;
+        }
+        let mut keys = [0u64; GROUP];
+        for (key, ticket) in keys.iter_mut().zip(&tickets[..group.len()]) {
+            *key = self.entries.get(*ticket as usize).map_or(0, |entry| entry.key);
+        }
+        let mut sum = 0u8;
+        for &key in &keys[..group.len()] {
+            sum ^= self.arena.get(key).first().copied().unwrap_or(0);
+        }
+        std::hint::black_box(sum);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    proptest! {
+        #[test]
+        fn counts_equal_those_of_a_map(rows in prop::collection::vec((0u64..8, 0u64..1000, "[a-c]{0,3}"), 0..600)) {
+            let (mut table, mut map) = (Table::default(), HashMap::new());
+            // The hash goes with the key, and collides often.
+            let hash = |key: &str| (key.len() as u64) << 32 | u64::from(key.contains('a'));
+            for (_, weight, key) in &rows {
+                table.add(hash(key), *weight, key.as_bytes()).unwrap();
+                *map.entry(key.as_bytes().to_vec()).or_insert(0) += weight;
+            }
+            let counts: HashMap<_, _> = table.iter().map(|(_, count, key)| (key.to_vec(), count)).collect();
+            prop_assert_eq!(table.len(), counts.len());
+            prop_assert_eq!(counts, map);
+        }
+    }
+
+    #[test]
+    fn groups_of_long_and_short_keys_are_kept_over_many_chunks() {
+        let keys: Vec<Vec<u8>> = (0..40_000u32).map(|i| i.to_le_bytes().repeat(1 + i as usize % 40)).collect();
+        let hashes: Vec<u64> = (0..40_000u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+        let weights: Vec<u64> = (0..40_000).collect();
+        let mut table = Table::default();
+        table.add_group(&hashes, &weights, |i| &keys[i]).unwrap();
+        table.add_group(&hashes, &weights, |i| &keys[i]).unwrap();
+        assert_eq!(table.len(), keys.len());
+        for (i, (hash, count, key)) in table.iter().enumerate() {
+            assert_eq!((hash, count, key), (hashes[i], 2 * weights[i], keys[i].as_slice()));
+        }
+    }
+
+    #[test]
+    fn a_count_beyond_u64_is_an_error() {
+        let mut table = Table::default();
+        table.add(1, u64::MAX, b"big").unwrap();
+        table.add(1, 0, b"big").unwrap();
+        assert_eq!(table.add(1, 1, b"big"), Err(CountOverflow { key: b"big".to_vec() }));
+    }
+}

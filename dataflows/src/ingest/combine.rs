@@ -1,0 +1,144 @@
+//! Adds up events of one key while they are still on the worker that read them: most events of a skewed stream go no
+//! further. This also takes the skew off the exchange, exactly.
+
+use crate::window::Slot;
+
+/// Places for keys; 64 bytes each, so that all fit a second-level cache.
+const PLACES: usize = 1 << 14;
+/// Keys up to this length stand in their place; longer ones beside it.
+const INLINE: usize = 32;
+/// After how many events it is decided anew whether combining pays.
+const TRIAL: u32 = 100_000;
+/// Combining pays when at least one event in this many met its key.
+const PAYS: u32 = 5;
+
+#[derive(Clone, Copy)]
+struct Place {
+    slot: Slot,
+    hash: u64,
+    weight: u64,
+    /// The key's length and one, or 0 for an empty place.
+    used: u64,
+    key: [u8; INLINE],
+}
+
+/// A direct-mapped table of (slot, key) to weight: a newcomer drives out whoever holds its place.
+pub(super) struct Combine {
+    places: Vec<Place>,
+    long: Vec<Vec<u8>>,
+    trial: u32,
+    met: u32,
+    passing: bool,
+}
+
+impl Combine {
+    pub(super) fn new() -> Self {
+        let empty = Place { slot: Slot::from_word(0), hash: 0, weight: 0, used: 0, key: [0; INLINE] };
+        Combine { places: vec![empty; PLACES], long: vec![Vec::new(); PLACES], trial: 0, met: 0, passing: false }
+    }
+
+    /// Adds an event; `give` gets what can be combined no further.
+    #[inline]
+    pub(super) fn add(
+        &mut self,
+        slot: Slot,
+        hash: u64,
+        weight: u64,
+        key: &[u8],
+        mut give: impl FnMut(Slot, u64, u64, &[u8]),
+    ) {
+        self.trial += 1;
+        if self.trial == TRIAL {
+            self.decide(&mut give);
+        }
+        if self.passing {
+            return give(slot, hash, weight, key);
+        }
+        let at = (hash ^ slot.to_word().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % PLACES;
+        let place = &mut self.places[at];
+        if place.hash == hash && place.slot == slot && place.key(&self.long[at]) == Some(key) {
+            if let Some(sum) = place.weight.checked_add(weight) {
+                place.weight = sum;
+                self.met += 1;
+                return;
+            }
+        }
+        if let Some(key) = place.key(&self.long[at]) {
+            give(place.slot, place.hash, place.weight, key);
+        }
+        (place.slot, place.hash, place.weight, place.used) = (slot, hash, weight, key.len() as u64 + 1);
+        match place.key.get_mut(..key.len()) {
+            Some(inline) => inline.copy_from_slice(key),
+            None => {
+                self.long[at].clear();
+                self.long[at].extend_from_slice(key);
+            }
+        }
+    }
+
+    /// Gives all that is held.
+    pub(super) fn flush(&mut self, mut give: impl FnMut(Slot, u64, u64, &[u8])) {
+        for (place, long) in self.places.iter_mut().zip(&self.long) {
+            if let Some(key) = place.key(long) {
+                give(place.slot, place.hash, place.weight, key);
+                place.used = 0;
+            }
+        }
+    }
+
+    /// Decides whether events are combined until the next trial; every other trial they are, to see whether it pays.
+    #[cold]
+    fn decide(&mut self, give: impl FnMut(Slot, u64, u64, &[u8])) {
+        self.passing = !self.passing && self.met < TRIAL / PAYS;
+        (self.trial, self.met) = (0, 0);
+        if self.passing {
+            self.flush(give);
+        }
+    }
+}
+
+impl Place {
+    #[inline]
+    fn key<'a>(&'a self, long: &'a [u8]) -> Option<&'a [u8]> {
+        let length = self.used.checked_sub(1)? as usize;
+        Some(self.key.get(..length).unwrap_or(long))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn nothing_is_lost_or_mixed_up_whatever_collides() {
+        let mut combine = Combine::new();
+        let (mut truth, mut given) = (HashMap::new(), HashMap::new());
+        let mut seen = 0u64;
+        for i in 0..300_000u64 {
+            // Few hashes for many keys: every way of colliding, with keys short, long, and of both kinds in one place.
+            let n = i * i % 97;
+            let key = vec![n as u8; (n % 5 * 11) as usize];
+            let (slot, hash) = (Slot::from_word(n % 3 * 256), n % 7);
+            *truth.entry((slot, hash, key.clone())).or_insert(0) += i;
+            combine.add(slot, hash, i, &key, |slot, hash, weight, key| {
+                seen += 1;
+                *given.entry((slot, hash, key.to_vec())).or_insert(0) += weight;
+            });
+        }
+        combine.flush(|slot, hash, weight, key| *given.entry((slot, hash, key.to_vec())).or_insert(0) += weight);
+        assert_eq!(given, truth);
+        assert!(seen < 300_000, "some were combined");
+    }
+
+    #[test]
+    fn a_sum_that_would_overflow_goes_on_in_parts() {
+        let mut combine = Combine::new();
+        let mut given = Vec::new();
+        for _ in 0..3 {
+            combine.add(Slot::from_word(0), 1, u64::MAX, b"key", |_, _, weight, _| given.push(weight));
+        }
+        combine.flush(|_, _, weight, _| given.push(weight));
+        assert_eq!(given, [u64::MAX; 3]);
+    }
+}

@@ -1,0 +1,158 @@
+//! One worker of a job: it reads, keeps epochs, and holds itself back when the rest cannot follow.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::operators::Input;
+use timely::dataflow::{InputHandle, ProbeHandle};
+use timely::worker::Worker;
+
+use crate::count::open::CountSettings;
+use crate::gather::Gather;
+use crate::ingest::{Ingest, IngestSettings};
+use crate::mark::Mark;
+use crate::operators::count::{Watch, count};
+use crate::operators::deliver::{Outlet, deliver};
+use crate::operators::early::{Dispatch, early};
+use crate::operators::rank::rank;
+use crate::parcel::Parcel;
+use crate::ranking::Ranking;
+use crate::sketch::SpaceSaving;
+
+/// How long an epoch is.
+pub const EPOCH: Duration = Duration::from_millis(50);
+
+/// How many epochs a worker may be ahead of what all workers have finished.
+const AHEAD: u64 = 4;
+
+/// What one step of reading did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Something was read.
+    Read,
+    /// There is nothing to do now.
+    Wait,
+    /// There is nothing left to read.
+    Done,
+}
+
+/// Where a worker's events come from.
+pub trait Intake {
+    /// Reads some more, without waiting for it to come.
+    fn read(&mut self) -> Step;
+
+    /// Adds to `ingest` all that was read and may be counted. The mark holds for all that is added later.
+    fn settle(&mut self, ingest: &mut Ingest) -> Mark;
+}
+
+/// What a job computes.
+#[derive(Clone, Debug)]
+pub struct JobSettings {
+    /// How exact counts are kept, were they wanted; also the windows and k of all.
+    pub count: CountSettings,
+    /// Whether there are exact counts. Without them, final and revised rankings come from the sketches.
+    pub exact: bool,
+    /// An empty sketch that each worker's sketch of a window begins as; `None` for no sketches.
+    pub sketch: Option<SpaceSaving>,
+    /// How often early rankings and revisions come out.
+    pub early: Duration,
+}
+
+/// Runs one worker of a job until all workers' inputs are done and all rankings given. Only the first worker of the
+/// first process gives rankings. Every worker must have the same settings.
+pub fn run(
+    worker: &mut Worker,
+    settings: &JobSettings,
+    intake: &mut impl Intake,
+    give: impl FnMut(Ranking) + 'static,
+    mut watch: impl Watch + Clone + 'static,
+) {
+    let (me, workers) = (worker.index(), worker.peers());
+    let tick_every = (settings.early.as_millis() / EPOCH.as_millis()).clamp(1, u64::MAX.into()) as u64;
+    let probe = ProbeHandle::new();
+    let (mut parcels, mut dispatches) = build(worker, settings, tick_every, give, &probe, &watch);
+    let ingest =
+        IngestSettings { windows: settings.count.windows.clone(), exact: settings.exact, sketch: settings.sketch.clone() };
+    let mut ingest = Ingest::new(&ingest, me, workers);
+    let began = Instant::now();
+    let (mut epoch, mut last_read) = (0u64, began);
+    loop {
+        let step = if probe.less_than(&epoch.saturating_sub(AHEAD)) {
+            worker.step_or_park(Some(Duration::from_millis(1)));
+            continue;
+        } else {
+            intake.read()
+        };
+        let mut mark = intake.settle(&mut ingest);
+        if let Some(parcels) = &mut parcels {
+            ingest.full().for_each(|mut parcel| parcels.send_batch(&mut parcel));
+        }
+        let now = (began.elapsed().as_millis() / EPOCH.as_millis()) as u64;
+        if step == Step::Done {
+            mark = Mark::Done;
+        }
+        if now > epoch || mark == Mark::Done {
+            if let Err(overflow) = ingest.flush() {
+                watch.failed(overflow.into());
+            }
+            if let Some(parcels) = &mut parcels {
+                ingest.full().for_each(|mut parcel| parcels.send_batch(&mut parcel));
+                ingest.marked(mark).into_iter().for_each(|mut parcel| parcels.send_batch(&mut parcel));
+            }
+            let tick = now / tick_every > epoch / tick_every;
+            if let Some(dispatches) = &mut dispatches {
+                dispatches.send(Dispatch::new(me, mark, tick, ingest.summaries(mark, tick)));
+            }
+            if mark == Mark::Done {
+                break;
+            }
+            epoch = now;
+            parcels.iter_mut().for_each(|input| input.advance_to(epoch));
+            dispatches.iter_mut().for_each(|input| input.advance_to(epoch));
+        }
+        match step {
+            Step::Read => {
+                last_read = Instant::now();
+                worker.step();
+            }
+            // Soon after something came, more is likely.
+            _ if last_read.elapsed() < EPOCH * 4 => drop(worker.step_or_park(Some(Duration::from_millis(1)))),
+            _ => drop(worker.step_or_park(Some(EPOCH / 5))),
+        }
+    }
+    drop((parcels, dispatches));
+    worker.step_or_park_while(None, || !probe.done());
+}
+
+type ParcelInput = InputHandle<u64, CapacityContainerBuilder<Parcel>>;
+type DispatchInput = InputHandle<u64, CapacityContainerBuilder<Vec<Dispatch>>>;
+
+/// Builds the dataflow: the exact path and the fast path, as far as they are wanted. The same on every worker.
+fn build(
+    worker: &mut Worker,
+    settings: &JobSettings,
+    tick_every: u64,
+    give: impl FnMut(Ranking) + 'static,
+    probe: &ProbeHandle<u64>,
+    watch: &(impl Watch + Clone + 'static),
+) -> (Option<ParcelInput>, Option<DispatchInput>) {
+    let workers = worker.peers();
+    let outlet = Rc::new(RefCell::new(Outlet::new(give)));
+    worker.dataflow(|scope| {
+        let parcels = settings.exact.then(|| {
+            let (input, parcels) = scope.new_input::<Parcel>();
+            let candidates = count(parcels, settings.count.clone(), tick_every, watch.clone());
+            deliver(rank(candidates, settings.count.k), outlet.clone(), probe);
+            input
+        });
+        let dispatches = settings.sketch.is_some().then(|| {
+            let (input, dispatches) = scope.new_input::<Vec<Dispatch>>();
+            let gather = Gather::new(settings.count.windows.clone(), settings.count.k, !settings.exact, workers);
+            early(dispatches, gather, tick_every, outlet.clone(), probe, watch.clone());
+            input
+        });
+        (parcels, dispatches)
+    })
+}

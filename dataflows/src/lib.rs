@@ -1,0 +1,20 @@
+//! From events to rankings. Read in the order in which data meets the modules:
+//!
+//! [`window`] judges each event, [`mark`] says what will not come any more, [`ingest`] combines events and feeds the [`sketch`], [`parcel`] carries combined counts
+//! to the worker that owns their shard, [`count`] adds them up exactly, and [`operators`] moves all that over timely
+//! dataflow until a [`ranking`] comes out. [`job`] wires one worker; [`start`] starts them all.
+//!
+//! Only [`operators`], [`parcel`], [`job`] and [`start`] know timely and differential; the rest are plain structs.
+
+pub mod count;
+pub mod gather;
+pub mod ingest;
+pub mod job;
+pub mod mark;
+pub mod operators;
+pub mod parcel;
+pub mod ranking;
+pub mod shard;
+pub mod sketch;
+pub mod start;
+pub mod window;

@@ -1,0 +1,78 @@
+//! The default codec: `columnar` containers. They cross as they are in memory, are read in place where they arrive
+//! aligned, and hold no `unsafe`: hostile bytes can panic and cannot corrupt memory.
+
+use std::io::Write;
+
+use columnar::bytes::stash::Stash;
+use columnar::{ContainerOf, Index, Len, Push};
+use timely::bytes::arc::Bytes;
+
+use crate::window::Slot;
+
+type Typed = ContainerOf<(u64, u64, u64, String)>;
+
+/// Combined counts while they are gathered: slot, hash, weight and key of each in four columns.
+#[derive(Clone, Default)]
+pub struct Columns(Typed);
+
+impl Columns {
+    /// Adds a row.
+    pub fn push(&mut self, slot: Slot, hash: u64, weight: u64, key: &[u8]) {
+        self.0.push((slot.to_word(), hash, weight, key));
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of bytes of all keys.
+    pub fn key_bytes(&self) -> usize {
+        self.0.3.values.len()
+    }
+}
+
+impl From<Columns> for Rows {
+    fn from(columns: Columns) -> Self {
+        Rows(Stash::Typed(columns.0))
+    }
+}
+
+/// Combined counts on their way: columns, or the bytes in which they came.
+#[derive(Clone, Default)]
+pub struct Rows(Stash<Typed, Bytes>);
+
+impl Rows {
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.0.len() == 0
+    }
+
+    /// Calls `each` for every run of rows of one slot, in order, with their hashes and weights and their keys by number.
+    pub fn for_each_run<'a>(&'a self, mut each: impl FnMut(Slot, &'a [u64], &'a [u64], &dyn Fn(usize) -> &'a [u8])) {
+        let (slots, hashes, weights, keys) = self.0.borrow();
+        let mut from = 0;
+        for run in slots.chunk_by(|a, b| a == b) {
+            let to = from + run.len();
+            each(Slot::from_word(run[0]), &hashes[from..to], &weights[from..to], &|i| keys.get(from + i));
+            from = to;
+        }
+    }
+
+    pub(super) fn from_bytes(bytes: Bytes) -> Self {
+        Rows(Stash::try_from_bytes(bytes).expect("a parcel's columns are whole"))
+    }
+
+    pub(super) fn length_in_bytes(&self) -> usize {
+        self.0.length_in_bytes()
+    }
+
+    pub(super) fn into_bytes<W: Write>(&self, writer: &mut W) {
+        self.0.write_bytes(writer).expect("the buffer is as long as was asked for");
+    }
+}

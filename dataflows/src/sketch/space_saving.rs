@@ -1,0 +1,208 @@
+//! Space-Saving in buckets with a filter: the default sketch.
+//!
+//! Source: Metwally et al., "Efficient Computation of Frequent and Top-k Elements in Data Streams", ICDT 2005; the
+//! filter is that of Homem and Carvalho, "Finding top-k elements in data streams", 2010. Buckets of eight ways make each
+//! update touch a few cache lines of one bucket, and each bucket is a Space-Saving of its own over the keys whose hash
+//! leads to it, so the bounds hold for certain; the hash only decides how tight they are.
+//!
+//! What a bucket promises after every call:
+//! - a tracked key's true count is in `low..=low + err`;
+//! - the true count of an untracked key is at most the filter cell that its hash names (0 while nothing was evicted).
+//!
+//! A sketch begins with one bucket and doubles while a bucket is full, so it is exact, and small, while keys are few.
+//! Evictions begin only at full size; from then on the number of buckets stays.
+
+mod bucket;
+mod eviction;
+mod keys;
+mod merge;
+mod wire;
+
+use bucket::{Bucket, Filter, Slot, WAYS, bucket_of, cell_of, tag_of};
+use keys::Keys;
+
+use super::{DamagedSketch, LONGEST_KEY, MergeError, Overflow, Sketch};
+use crate::ranking::{Estimate, Row};
+
+const MOST_BUCKETS: usize = 1 << 21;
+const MOST_KEY_ROOM: usize = 1 << 30;
+const LEAST_MEMORY: usize = 2048;
+/// Key bytes that [`SpaceSaving::new`] plans for each counter.
+const USUAL_KEY: usize = 64;
+/// Key bytes that [`SpaceSaving::with_memory`] grants each counter before it takes fewer counters.
+const FAIR_KEY: usize = 32;
+const BUCKET_BYTES: usize = size_of::<Bucket>() + size_of::<Filter>();
+
+/// What a sketch may grow to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape {
+    /// A power of two.
+    buckets: usize,
+    /// Bytes of all tracked keys together.
+    key_room: usize,
+}
+
+/// The most frequent keys of a stream in bounded memory, each with certain bounds.
+///
+/// - **Count**: `count` is `high`, Space-Saving's estimate; it never undercounts.
+/// - **Exact** (`low == high`) for all keys while no bucket has more than eight at full size: up to about a quarter of
+///   the capacity in distinct keys, an eighth for the largest sketches.
+/// - **Error** of a key: at most an eighth of the weight of its bucket, which a good hash keeps close to
+///   `total / capacity`, and far less on skewed streams. Errors of merged sketches add up.
+/// - **Memory**: at most [`most_memory`](SpaceSaving::most_memory) between calls. While it grows, merges or compacts its
+///   keys, up to twice as much for a moment. Keys that do not fit in the key room push the rarest keys out.
+/// - **Zero weight**: a key seen only with weight 0 is tracked while the sketch is exact and ignored after that.
+/// - **Cost**: an update is O(1), a few cache lines; growth is amortised.
+#[derive(Clone, Debug)]
+pub struct SpaceSaving {
+    shape: Shape,
+    /// A power of two, up to the shape's.
+    buckets: Vec<Bucket>,
+    /// One a bucket once evictions have begun; empty while the sketch is exact.
+    filters: Vec<Filter>,
+    keys: Keys,
+    /// Untracked keys get a free way only above this: the highest count last evicted for want of key room.
+    bar: u64,
+    total: u128,
+}
+
+impl SpaceSaving {
+    /// A sketch of `capacity` counters, rounded up to 8 times a power of two (at least 8, at most 2^24), with room for
+    /// 64 bytes of key a counter and 64 KiB at least. Begins at about 400 bytes.
+    pub fn new(capacity: usize) -> Self {
+        let buckets = capacity.min(MOST_BUCKETS * WAYS).div_ceil(WAYS).next_power_of_two();
+        let key_room = (buckets * WAYS * USUAL_KEY).clamp(LONGEST_KEY, MOST_KEY_ROOM);
+        Self::empty(Shape { buckets, key_room }, 1)
+    }
+
+    /// The largest sketch whose [`most_memory`](SpaceSaving::most_memory) is within `bytes` (2 KiB at least) and that
+    /// has room for 32 bytes of key a counter: about 8,192 counters a MiB. What is left is for longer keys.
+    pub fn with_memory(bytes: usize) -> Self {
+        let bytes = bytes.max(LEAST_MEMORY) - size_of::<Self>();
+        let wanted = bytes / (BUCKET_BYTES + Keys::ceiling(WAYS * FAIR_KEY));
+        let buckets = 1 << wanted.clamp(1, MOST_BUCKETS).ilog2();
+        let key_room = (bytes - buckets * BUCKET_BYTES) / 3 * 2;
+        Self::empty(Shape { buckets, key_room: key_room.min(MOST_KEY_ROOM) }, 1)
+    }
+
+    /// A sketch of at least `2 / epsilon` counters, made to keep the width of each key's bounds below `epsilon` times
+    /// the total. The bounds of each key say what was reached; they are certain, this is a plan. `epsilon` is held to
+    /// the range from 2^-23 to 1, and anything that is no number counts as 1.
+    pub fn with_epsilon(epsilon: f64) -> Self {
+        let most = (MOST_BUCKETS * WAYS) as f64;
+        Self::new((2.0 / epsilon).max(2.0).min(most).ceil() as usize)
+    }
+
+    fn empty(shape: Shape, buckets: usize) -> Self {
+        let buckets = vec![Bucket::default(); buckets];
+        SpaceSaving { shape, buckets, filters: Vec::new(), keys: Keys::new(shape.key_room), bar: 0, total: 0 }
+    }
+
+    /// Counters at full size.
+    pub fn capacity(&self) -> usize {
+        self.shape.buckets * WAYS
+    }
+
+    /// The most bytes that [`memory`](Sketch::memory) will ever say, whatever is added or merged: 384 bytes for each 8
+    /// counters, and 1.5 times the key room.
+    pub fn most_memory(&self) -> usize {
+        size_of::<Self>() + self.shape.buckets * BUCKET_BYTES + Keys::ceiling(self.shape.key_room)
+    }
+
+    /// Whether every count so far is exact: nothing was ever evicted.
+    pub fn is_exact(&self) -> bool {
+        self.filters.is_empty()
+    }
+
+    /// The true count of every key that [`top`](Sketch::top) cannot list, however large `k`, is at most this; 0 while
+    /// the sketch is exact. O(capacity).
+    pub fn most_untracked(&self) -> u64 {
+        self.filters.iter().flat_map(|filter| filter.0).max().unwrap_or(0)
+    }
+
+    fn find(&self, at: usize, tag: u64, key: &[u8]) -> Option<usize> {
+        let bucket = &self.buckets[at];
+        bucket.matches(tag).find(|&way| self.keys.get(bucket.key(way)) == key)
+    }
+
+    /// Bound of the untracked keys that share `tag`'s cell.
+    fn untracked(&self, tag: u64) -> u64 {
+        if self.is_exact() { 0 } else { self.filters[bucket_of(tag, self.buckets.len())].0[cell_of(tag)] }
+    }
+
+    /// The certain weight of a key and by how much it may be more.
+    fn weigh(&self, tag: u64, key: &[u8]) -> (u64, u64) {
+        let at = bucket_of(tag, self.buckets.len());
+        match self.find(at, tag, key) {
+            Some(way) => (self.buckets[at].slot(way).low, self.buckets[at].slot(way).err),
+            None => (0, self.untracked(tag)),
+        }
+    }
+
+    fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.buckets.iter().flat_map(Bucket::slots)
+    }
+}
+
+fn bounds(low: u64, err: u64) -> Estimate {
+    let high = low.saturating_add(err);
+    Estimate { count: high, low, high }
+}
+
+impl Sketch for SpaceSaving {
+    fn add(&mut self, hash: u64, key: &[u8], weight: u64) -> Result<(), Overflow> {
+        let total = self.total.checked_add(weight.into()).ok_or(Overflow)?;
+        let tag = tag_of(hash);
+        let at = bucket_of(tag, self.buckets.len());
+        match self.find(at, tag, key) {
+            Some(way) => {
+                let low = self.buckets[at].low_mut(way);
+                *low = low.checked_add(weight).ok_or(Overflow)?;
+            }
+            None => self.add_untracked(tag, key, weight),
+        }
+        self.total = total;
+        Ok(())
+    }
+
+    fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
+        *self = merge::merged(self, other)?;
+        Ok(())
+    }
+
+    fn estimate(&self, hash: u64, key: &[u8]) -> Estimate {
+        let (low, err) = self.weigh(tag_of(hash), key);
+        bounds(low, err)
+    }
+
+    fn top(&self, k: usize) -> Vec<Row> {
+        let mut slots: Vec<(u64, &[u8], Slot)> =
+            self.slots().map(|slot| (slot.high(), self.keys.get(slot.key), slot)).collect();
+        let best_first = |a: &(u64, &[u8], Slot), b: &(u64, &[u8], Slot)| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1));
+        if k < slots.len() {
+            slots.select_nth_unstable_by(k, best_first);
+            slots.truncate(k);
+        }
+        slots.sort_unstable_by(best_first);
+        slots.iter().map(|(_, key, slot)| Row { key: key.to_vec(), estimate: bounds(slot.low, slot.err) }).collect()
+    }
+
+    fn total(&self) -> u128 {
+        self.total
+    }
+
+    fn memory(&self) -> usize {
+        size_of::<Self>()
+            + self.buckets.capacity() * size_of::<Bucket>()
+            + self.filters.capacity() * size_of::<Filter>()
+            + self.keys.held()
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        wire::write(self)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, DamagedSketch> {
+        wire::read(bytes)
+    }
+}

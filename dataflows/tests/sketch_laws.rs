@@ -1,0 +1,483 @@
+//! What every sketch promises, against exact counts: bounds that hold for every key, tracked or not, whatever is added
+//! and merged in whatever order; and bytes that come back as they were or not at all.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use hitters_dataflows::ranking::Estimate;
+use hitters_dataflows::sketch::{MergeError, Overflow, Sketch, SpaceSaving};
+use proptest::prelude::*;
+
+/// Keys of a universe that are checked but never added.
+const UNSEEN: u32 = 50;
+
+/// Debug builds do a part of the work.
+fn scaled(work: usize) -> usize {
+    if cfg!(debug_assertions) { work / 40 } else { work }
+}
+
+/// A small generator with a fixed seed, so that every run is the same.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    /// About Zipf 1: the logarithm of the rank is uniform.
+    fn zipf(&mut self, keys: u32) -> u32 {
+        let uniform = self.next() as f64 / u64::MAX as f64;
+        (f64::from(keys).powf(uniform) as u32).clamp(1, keys) - 1
+    }
+}
+
+/// Keys of 4 bytes and more, some of them long.
+fn key(id: u32) -> Vec<u8> {
+    let len = if id % 97 == 7 { 3000 } else { 4 + id as usize % 40 };
+    let mut key = vec![id as u8; len];
+    key[..4].copy_from_slice(&id.to_be_bytes());
+    key
+}
+
+fn hash(key: &[u8]) -> u64 {
+    rapidhash::v3::rapidhash_v3(key)
+}
+
+/// A sketch beside the exact counts of the same stream.
+#[derive(Clone)]
+struct Pair<S> {
+    sketch: S,
+    truth: HashMap<u32, u64>,
+    /// Bits of the hash that the sketch gets to see.
+    hash_bits: u64,
+}
+
+impl<S: Sketch> Pair<S> {
+    fn new(sketch: S) -> Self {
+        Pair { sketch, truth: HashMap::new(), hash_bits: u64::MAX }
+    }
+
+    fn add(&mut self, id: u32, weight: u64) {
+        let key = key(id);
+        self.sketch.add(hash(&key) & self.hash_bits, &key, weight).unwrap();
+        *self.truth.entry(id).or_default() += weight;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.sketch.merge(&other.sketch).unwrap();
+        other.truth.iter().for_each(|(&id, &count)| *self.truth.entry(id).or_default() += count);
+    }
+
+    fn estimate(&self, id: u32) -> Estimate {
+        let key = key(id);
+        self.sketch.estimate(hash(&key) & self.hash_bits, &key)
+    }
+
+    fn count(&self, id: u32) -> u64 {
+        self.truth.get(&id).copied().unwrap_or(0)
+    }
+
+    /// Every key's bounds hold, `top` agrees with them and the total is exact. Returns how many keys were checked.
+    fn check(&self, keys: u32) -> usize {
+        for id in 0..keys + UNSEEN {
+            let (estimate, truth) = (self.estimate(id), self.count(id));
+            assert!(estimate.low <= truth && truth <= estimate.high, "key {id}: {truth} is not in {estimate:?}");
+            assert!(estimate.low <= estimate.count && estimate.count <= estimate.high);
+        }
+        assert_eq!(self.sketch.total(), self.truth.values().map(|&count| u128::from(count)).sum());
+        self.check_top();
+        (keys + UNSEEN) as usize
+    }
+
+    fn check_top(&self) {
+        let all = self.sketch.top(usize::MAX);
+        let order = |i: usize| (std::cmp::Reverse(all[i].estimate.count), &all[i].key);
+        assert!((1..all.len()).all(|i| order(i - 1) < order(i)), "rows are out of order or repeated");
+        for row in &all {
+            assert_eq!(row.estimate, self.sketch.estimate(hash(&row.key) & self.hash_bits, &row.key));
+        }
+        for k in [0, 1, 7, all.len()] {
+            assert_eq!(self.sketch.top(k), all[..k.min(all.len())]);
+        }
+    }
+
+    fn widest(&self, keys: u32) -> u64 {
+        (0..keys).map(|id| self.estimate(id)).map(|estimate| estimate.high - estimate.low).max().unwrap()
+    }
+}
+
+impl Pair<SpaceSaving> {
+    fn check_space_saving(&self, keys: u32) -> usize {
+        assert!(self.sketch.memory() <= self.sketch.most_memory());
+        let tracked: HashSet<Vec<u8>> = self.sketch.top(usize::MAX).into_iter().map(|row| row.key).collect();
+        assert!(tracked.len() <= self.sketch.capacity());
+        let missed = (0..keys).filter(|&id| !tracked.contains(&key(id))).map(|id| self.count(id)).max();
+        assert!(missed.unwrap_or(0) <= self.sketch.most_untracked());
+        self.check(keys)
+    }
+}
+
+/// The orders in which streams are hard.
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    Zipf,
+    Flat,
+    Distinct,
+    Equal,
+    HotLast,
+    OneGiant,
+}
+
+const SHAPES: [Shape; 6] = [Shape::Zipf, Shape::Flat, Shape::Distinct, Shape::Equal, Shape::HotLast, Shape::OneGiant];
+
+impl Shape {
+    fn key(self, random: &mut Random, at: usize, events: usize, keys: u32) -> u32 {
+        let at = at as u32;
+        match self {
+            Shape::Zipf => random.zipf(keys),
+            Shape::Flat => random.below(keys.into()) as u32,
+            Shape::Distinct => at % keys,
+            Shape::Equal => at % (keys / 8).max(1),
+            Shape::HotLast if (at as usize) < events * 3 / 4 => 5 + at % (keys - 5),
+            Shape::HotLast => random.below(5) as u32,
+            Shape::OneGiant => {
+                if random.below(2) == 0 {
+                    3
+                } else {
+                    random.below(keys.into()) as u32
+                }
+            }
+        }
+    }
+}
+
+fn weight(random: &mut Random, kind: u64) -> u64 {
+    match kind {
+        0 => 1,
+        1 => random.below(4),
+        2 => 1 << random.below(40),
+        _ => random.below(1000),
+    }
+}
+
+fn feed<S: Sketch>(pair: &mut Pair<S>, random: &mut Random, shape: Shape, events: usize, keys: u32, weights: u64) {
+    for at in 0..events {
+        pair.add(shape.key(random, at, events, keys), weight(random, weights));
+    }
+}
+
+/// Sketches of very different fill, merged pair by pair in random order, with more events between the merges.
+fn forest(seed: u64, new: impl Fn() -> SpaceSaving) -> usize {
+    let mut random = Random(seed);
+    let keys = [20, 300, 3000][random.below(3) as usize];
+    let (shape, weights) = (SHAPES[random.below(6) as usize], random.below(4));
+    let mut trees: Vec<Pair<SpaceSaving>> = (0..1 + random.below(16)).map(|_| Pair::new(new())).collect();
+    for tree in &mut trees {
+        let events = [0, 3, 60, 1500, 4000][random.below(5) as usize];
+        feed(tree, &mut random, shape, events, keys, weights);
+    }
+    let mut checked = trees[0].check_space_saving(keys);
+    while trees.len() > 1 {
+        let taken = trees.swap_remove(random.below(trees.len() as u64) as usize);
+        let at = random.below(trees.len() as u64) as usize;
+        trees[at].merge(&taken);
+        let events = random.below(200) as usize;
+        feed(&mut trees[at], &mut random, shape, events, keys, weights);
+        checked += trees[at].check(keys);
+    }
+    feed(&mut trees[0], &mut random, shape, 2000, keys, weights);
+    checked + trees[0].check_space_saving(keys)
+}
+
+#[test]
+fn bounds_hold_for_every_key_in_any_merge_tree() {
+    let news: [fn() -> SpaceSaving; 6] = [
+        || SpaceSaving::new(1),
+        || SpaceSaving::new(32),
+        || SpaceSaving::new(250),
+        || SpaceSaving::new(100_000),
+        || SpaceSaving::with_memory(0),
+        || SpaceSaving::with_memory(40_000),
+    ];
+    let mut checked = 0;
+    let goal = scaled(12_000_000);
+    let mut seed = 0;
+    while checked < goal {
+        checked += forest(seed, news[seed as usize % news.len()]);
+        seed += 1;
+    }
+    assert!(seed as usize >= goal / 60_000, "{seed} forests are too few to mean much");
+}
+
+#[test]
+fn few_keys_are_counted_exactly_and_in_little_memory() {
+    let mut parts = [(); 3].map(|()| Pair::new(SpaceSaving::new(16_384)));
+    for (part, seed) in parts.iter_mut().zip(0..) {
+        feed(part, &mut Random(seed), Shape::Flat, 200 << (2 * seed), 2000, 3);
+    }
+    let [mut sum, second, third] = parts;
+    assert!(sum.sketch.memory() < second.sketch.memory() && sum.sketch.memory() < sum.sketch.most_memory() / 4);
+    sum.merge(&second);
+    sum.merge(&third);
+    sum.check_space_saving(2000);
+    assert!(sum.sketch.is_exact());
+    assert_eq!(sum.widest(2000), 0);
+    assert_eq!(sum.sketch.top(usize::MAX).len(), sum.truth.len());
+    assert!(SpaceSaving::new(1 << 20).memory() < 500);
+}
+
+#[test]
+fn a_key_of_weight_0_is_tracked_while_the_sketch_is_exact() {
+    let mut sketch = Pair::new(SpaceSaving::new(8));
+    (0..5).for_each(|id| sketch.add(id, 0));
+    assert_eq!(sketch.sketch.top(9).len(), 5);
+    (5..40).for_each(|id| sketch.add(id, 0));
+    assert_eq!((sketch.sketch.top(9).len(), sketch.sketch.is_exact()), (8, true));
+    (5..40).for_each(|id| sketch.add(id, 1));
+    let before = sketch.sketch.to_bytes();
+    (40..80).for_each(|id| sketch.add(id, 0));
+    assert_eq!(sketch.sketch.to_bytes(), before);
+    sketch.check_space_saving(80);
+}
+
+/// Keys of 400 bytes in a sketch that has room for 44 of them in its 256 counters.
+fn short_of_key_room(seed: u64, first: u32) -> (SpaceSaving, HashMap<Vec<u8>, u64>) {
+    let (mut sketch, mut random) = (SpaceSaving::with_memory(40_000), Random(seed));
+    let mut truth = HashMap::new();
+    for _ in 0..20_000 {
+        let key = [&(first + random.zipf(20_000)).to_be_bytes()[..], &[b'x'; 396]].concat();
+        sketch.add(hash(&key), &key, 1).unwrap();
+        *truth.entry(key).or_default() += 1;
+    }
+    (sketch, truth)
+}
+
+fn check_short_of_key_room(sketch: &SpaceSaving, truth: &HashMap<Vec<u8>, u64>) {
+    let tracked = sketch.top(usize::MAX);
+    assert!((35..=44).contains(&tracked.len()), "{} keys of 400 bytes", tracked.len());
+    assert!(sketch.memory() <= sketch.most_memory());
+    for (key, &count) in truth {
+        let estimate = sketch.estimate(hash(key), key);
+        assert!(estimate.low <= count && count <= estimate.high, "{count} is not in {estimate:?}");
+        assert!(count < 500 || tracked[..16].iter().any(|row| row.key == *key), "a key of {count} is lost");
+    }
+    let bytes = sketch.to_bytes();
+    assert_eq!(SpaceSaving::from_bytes(&bytes).unwrap().to_bytes(), bytes);
+}
+
+#[test]
+fn keys_too_long_for_the_key_room_cost_counters_and_no_bounds() {
+    let (mut sum, mut truth) = short_of_key_room(6, 0);
+    check_short_of_key_room(&sum, &truth);
+    let (other, counts) = short_of_key_room(7, 1_000_000);
+    sum.merge(&other).unwrap();
+    truth.extend(counts);
+    check_short_of_key_room(&sum, &truth);
+}
+
+/// Bounds that always hold could be useless: they must also be close.
+#[test]
+fn bounds_are_as_tight_as_planned() {
+    for shape in SHAPES {
+        let mut random = Random(1);
+        let mut parts: Vec<_> = (0..4).map(|_| Pair::new(SpaceSaving::with_epsilon(0.002))).collect();
+        for part in &mut parts {
+            feed(part, &mut random, shape, 30_000, 20_000, 0);
+            assert!(part.widest(20_000) <= 60, "{shape:?}: {}", part.widest(20_000));
+        }
+        let mut sum = parts.pop().unwrap();
+        parts.iter().for_each(|part| sum.merge(part));
+        assert!(sum.widest(20_000) <= 240, "{shape:?}: {}", sum.widest(20_000));
+    }
+}
+
+#[test]
+fn the_hottest_keys_come_out_on_top() {
+    let mut random = Random(4);
+    let mut sketch = Pair::new(SpaceSaving::new(1024));
+    feed(&mut sketch, &mut random, Shape::Zipf, 100_000, 20_000, 0);
+    let mut best: Vec<(std::cmp::Reverse<u64>, Vec<u8>)> =
+        sketch.truth.iter().map(|(&id, &count)| (std::cmp::Reverse(count), key(id))).collect();
+    best.sort_unstable();
+    let found: Vec<Vec<u8>> = sketch.sketch.top(10).into_iter().map(|row| row.key).collect();
+    assert_eq!(found, best[..10].iter().map(|(_, key)| key.clone()).collect::<Vec<_>>());
+    assert!(sketch.sketch.top(10).iter().all(|row| row.estimate.low * 100 >= row.estimate.high * 98));
+}
+
+#[test]
+fn sixty_four_sketches_merge_in_any_order_and_in_good_time() {
+    let mut random = Random(9);
+    let parts: Vec<_> = (0..64)
+        .map(|_| {
+            let mut part = Pair::new(SpaceSaving::new(4096));
+            feed(&mut part, &mut random, Shape::Zipf, scaled(20_000), 30_000, 0);
+            part
+        })
+        .collect();
+    let start = Instant::now();
+    let mut line = parts[0].clone();
+    parts[1..].iter().for_each(|part| line.merge(part));
+    let mut tree = parts;
+    while tree.len() > 1 {
+        let other = tree.split_off(tree.len() / 2);
+        tree.iter_mut().zip(&other).for_each(|(part, other)| part.merge(other));
+    }
+    assert!(start.elapsed() < Duration::from_secs(20), "126 merges took {:?}", start.elapsed());
+    line.check(30_000);
+    tree[0].check(30_000);
+    assert_eq!(line.sketch.capacity(), 4096);
+    assert!(line.sketch.top(usize::MAX).len() <= 4096);
+}
+
+#[test]
+fn memory_does_not_creep_over_millions_of_evictions() {
+    let mut sketch = SpaceSaving::with_memory(200_000);
+    let bytes = [b'x'; 400];
+    let mut random = Random(3);
+    let rounds = scaled(5_000_000) as u64;
+    let (mut early, mut late) = (0, 0);
+    for round in 1..=rounds {
+        // Each weight is above all before it, so each key takes another's counter.
+        let mut key = bytes;
+        key[..8].copy_from_slice(&round.to_be_bytes());
+        let len = 8 + random.below(if round % 64 == 0 { 390 } else { 40 }) as usize;
+        sketch.add(hash(&key[..len]), &key[..len], round).unwrap();
+        if round % 64 == 0 {
+            let half = if round <= rounds / 2 { &mut early } else { &mut late };
+            *half = sketch.memory().max(*half);
+        }
+    }
+    assert!(!sketch.is_exact());
+    assert!(late <= early, "from {early} to {late} bytes");
+    assert!(late <= 200_000 && sketch.most_memory() <= 200_000, "{late} bytes");
+    let recent = rounds - 500..=rounds;
+    let tracked = sketch.top(usize::MAX);
+    assert!(
+        tracked.iter().filter(|row| recent.contains(&u64::from_be_bytes(row.key[..8].try_into().unwrap()))).count()
+            > 300
+    );
+}
+
+#[test]
+fn a_count_beyond_u64_is_an_error_and_changes_nothing() {
+    let mut sketch = SpaceSaving::new(8);
+    sketch.add(hash(b"a"), b"a", u64::MAX - 1).unwrap();
+    let other = sketch.clone();
+    let before = sketch.to_bytes();
+    assert_eq!(sketch.add(hash(b"a"), b"a", 2), Err(Overflow));
+    assert_eq!(sketch.merge(&other), Err(MergeError::Overflow(Overflow)));
+    assert_eq!(sketch.to_bytes(), before);
+    sketch.add(hash(b"a"), b"a", 1).unwrap();
+    assert_eq!(sketch.estimate(hash(b"a"), b"a"), Estimate::exact(u64::MAX));
+    (0..100u32).for_each(|id| sketch.add(hash(&key(id)), &key(id), u64::MAX / 4).unwrap());
+    assert!((0..100).all(|id| sketch.estimate(hash(&key(id)), &key(id)).high >= u64::MAX / 4));
+}
+
+#[test]
+fn bounds_that_leave_u64_stay_upper_bounds_when_merged() {
+    let mut sketch = SpaceSaving::new(8);
+    (0..100).for_each(|id| sketch.add(hash(&key(id)), &key(id), u64::MAX / 3).unwrap());
+    sketch.merge(&sketch.clone()).unwrap();
+    assert!((0..100).all(|id| sketch.estimate(hash(&key(id)), &key(id)).high >= u64::MAX / 3 * 2));
+}
+
+#[test]
+fn sketches_of_different_shape_do_not_merge() {
+    let mut sketch = SpaceSaving::new(64);
+    let refused = sketch.merge(&SpaceSaving::new(128)).unwrap_err();
+    assert!(refused.to_string().contains("64 and 128 counters"), "{refused}");
+    assert!(matches!(sketch.merge(&SpaceSaving::with_memory(8000)), Err(MergeError::Shape { .. })));
+}
+
+fn round_trip(pair: &Pair<SpaceSaving>, keys: u32) -> Pair<SpaceSaving> {
+    let bytes = pair.sketch.to_bytes();
+    let back = Pair { sketch: SpaceSaving::from_bytes(&bytes).unwrap(), ..pair.clone() };
+    assert_eq!(back.sketch.to_bytes(), bytes);
+    assert_eq!((back.sketch.total(), back.sketch.capacity()), (pair.sketch.total(), pair.sketch.capacity()));
+    assert_eq!(back.sketch.top(usize::MAX), pair.sketch.top(usize::MAX));
+    assert!((0..keys + UNSEEN).all(|id| back.estimate(id) == pair.estimate(id)));
+    back
+}
+
+#[test]
+fn bytes_come_back_as_they_were_or_not_at_all() {
+    for events in [0, 1, 40, 3000] {
+        let mut pair = Pair::new(SpaceSaving::new(60));
+        feed(&mut pair, &mut Random(2), Shape::Zipf, events, 400, 3);
+        let mut back = round_trip(&pair, 400);
+        feed(&mut back, &mut Random(5), Shape::Flat, 500, 400, 0);
+        back.merge(&pair);
+        back.check_space_saving(400);
+        let bytes = pair.sketch.to_bytes();
+        for at in 0..bytes.len() {
+            for change in [1, 0x80, 0xFF] {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= change;
+                assert!(SpaceSaving::from_bytes(&damaged).is_err(), "byte {at} of {} changed unseen", bytes.len());
+            }
+            assert!(SpaceSaving::from_bytes(&bytes[..at]).is_err());
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Add { to: usize, id: u32, weight: u64 },
+    Merge { into: usize, from: usize },
+    Store { of: usize },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let id = prop_oneof![0..12u32, 0..200u32];
+    let weight = prop_oneof![4 => 0..5u64, 1 => 0..1_000_000u64];
+    prop_oneof![
+        20 => (0..4usize, id, weight).prop_map(|(to, id, weight)| Step::Add { to, id, weight }),
+        1 => (0..4usize, 0..4usize).prop_map(|(into, from)| Step::Merge { into, from }),
+        1 => (0..4usize).prop_map(|of| Step::Store { of }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(scaled(4000) as u32))]
+
+    /// Also under hashes so poor that keys share buckets, cells and whole tags.
+    #[test]
+    fn bounds_hold_after_any_steps(
+        steps in prop::collection::vec(step(), 0..400),
+        hash_bits in prop::sample::select(vec![u64::MAX, 0, 0xF000_0000_0000_0000, 0x100, 0x8000_0000_0000_0300]),
+        memory in prop::sample::select(vec![0usize, 5_000, 30_000]),
+    ) {
+        let mut pairs: Vec<_> =
+            (0..4).map(|_| Pair { hash_bits, ..Pair::new(SpaceSaving::with_memory(memory)) }).collect();
+        for step in steps {
+            match step {
+                Step::Add { to, id, weight } => pairs[to].add(id, weight),
+                Step::Store { of } => pairs[of] = round_trip(&pairs[of], 200),
+                Step::Merge { into, from } => {
+                    let from = pairs[from].clone();
+                    // Repeated doubling would leave u64.
+                    if pairs[into].sketch.total() + from.sketch.total() < 1 << 60 {
+                        pairs[into].merge(&from);
+                    }
+                }
+            }
+        }
+        pairs.iter().for_each(|pair| _ = pair.check_space_saving(200));
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), claim in any::<bool>()) {
+        let bytes = if claim { [&b"HSSK\x01\x04\x02\x00"[..], &bytes].concat() } else { bytes };
+        let checksum = crc32fast::hash(&bytes).to_le_bytes();
+        let _ = SpaceSaving::from_bytes(&[&bytes[..], &checksum].concat());
+        prop_assert!(SpaceSaving::from_bytes(&bytes).is_err());
+    }
+}

@@ -1,0 +1,225 @@
+//! `csv` and `tsv`: RFC 4180 with a header line, or with the columns that the user names.
+//!
+//! Records without a quote are split by hand; those with one go through `csv-core`. Both end at a newline that is not
+//! inside a quoted field; a carriage return before it belongs to neither.
+
+mod quoted;
+mod record;
+
+use std::sync::Arc;
+
+use memchr::{memchr, memchr_iter};
+
+use self::quoted::Quoted;
+use self::record::{Record, measure};
+use super::{Extract, FormatError, Framing, Opened, Parser, Wanted, bom};
+use crate::event::{Events, MAX_RECORD, Reason};
+
+pub(crate) use self::record::record_end;
+
+/// The longest header line, in bytes: what a format is shown of its input.
+const MAX_HEADER: usize = 64 << 10;
+
+/// Opens an input whose fields are split by commas.
+pub(super) fn open_csv(wanted: &Wanted, sample: &[u8]) -> Result<Opened, FormatError> {
+    open(wanted, sample, "csv", b',')
+}
+
+/// Opens an input whose fields are split by tabs.
+pub(super) fn open_tsv(wanted: &Wanted, sample: &[u8]) -> Result<Opened, FormatError> {
+    open(wanted, sample, "tsv", b'\t')
+}
+
+fn open(wanted: &Wanted, sample: &[u8], format: &'static str, delimiter: u8) -> Result<Opened, FormatError> {
+    let (names, header) = match &wanted.columns {
+        Some(columns) => (columns.clone(), bom(sample)),
+        None => header(sample, delimiter)?,
+    };
+    let extract = Extract::by_presence(wanted, format, &names)?;
+    // An empty input has no header, but no records either that could lack a field.
+    let positions = if names.is_empty() { vec![0; extract.fields().len()] } else { extract.positions(&names)? };
+    let arrival = extract.arrival();
+    let parser = Arc::new(Table::new(delimiter, extract, &positions));
+    Ok(Opened { parser, framing: Framing::Quoted(delimiter), header, arrival })
+}
+
+/// The names in the header line, and where the records start. An input of blank lines has no names.
+fn header(sample: &[u8], delimiter: u8) -> Result<(Vec<String>, usize), FormatError> {
+    let mut from = bom(sample);
+    while let Some(blank) = [&b"\n"[..], b"\r\n"].into_iter().find(|blank| sample[from..].starts_with(blank)) {
+        from += blank.len();
+    }
+    let rest = &sample[from..];
+    let end = match measure(rest, delimiter) {
+        Record::Ended(end) => end,
+        Record::Unended if sample.len() < MAX_HEADER => rest.len(),
+        Record::Unended => return Err(FormatError::Header(format!("it is longer than {MAX_HEADER} bytes"))),
+        Record::Open => return Err(FormatError::Header("a quote is not closed; close it or give --columns".into())),
+    };
+    let line = without_newline(&rest[..end]);
+    if line.is_empty() {
+        return Ok((Vec::new(), from + end));
+    }
+    let mut quoted = Quoted::new(delimiter);
+    let names = quoted.fields(line).map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+    Ok((names, from + end))
+}
+
+/// Whether the first records of `sample` split into the same number of columns, and more than one.
+pub(super) fn is_table(sample: &[u8], delimiter: u8) -> bool {
+    let mut quoted = Quoted::new(delimiter);
+    let mut columns = Vec::new();
+    let mut from = 0;
+    while columns.len() < 20 && from < sample.len() {
+        let end = match measure(&sample[from..], delimiter) {
+            Record::Ended(end) => from + end,
+            Record::Unended if columns.is_empty() => sample.len(),
+            Record::Unended | Record::Open => break,
+        };
+        let record = without_newline(&sample[from..end]);
+        if !record.is_empty() {
+            columns.push(quoted.fields(record).count());
+        }
+        from = end;
+    }
+    columns.first().is_some_and(|&first| first > 1 && columns.iter().all(|&count| count == first))
+}
+
+/// Reads the records of one input.
+struct Table {
+    delimiter: u8,
+    extract: Extract,
+    /// The wanted columns in ascending order, each with its place among the values.
+    columns: Vec<(usize, usize)>,
+}
+
+impl Table {
+    fn new(delimiter: u8, extract: Extract, positions: &[usize]) -> Self {
+        let mut columns: Vec<_> = positions.iter().copied().zip(0..).collect();
+        columns.sort_unstable();
+        Table { delimiter, extract, columns }
+    }
+
+    /// Finds the values of a line without quotes. Looks no further than the last wanted column.
+    #[inline]
+    fn split<'b>(&self, line: &'b [u8], values: &mut [Option<&'b [u8]>]) {
+        values.fill(None);
+        let mut start = 0;
+        let mut wanted = self.columns.iter();
+        let mut next = wanted.next();
+        for (column, end) in memchr_iter(self.delimiter, line).chain([line.len()]).enumerate() {
+            while let Some(&(at, value)) = next {
+                if at != column {
+                    break;
+                }
+                values[value] = Some(&line[start..end]);
+                next = wanted.next();
+            }
+            if next.is_none() {
+                return;
+            }
+            start = end + 1;
+        }
+    }
+
+    /// As [`Table::split`] for a line with quotes; `None` when a quote is doubled or not at the end of its field, so that
+    /// a field's value is not simply what its quotes hold.
+    #[inline]
+    fn split_quoted<'b>(&self, record: &'b [u8], values: &mut [Option<&'b [u8]>]) -> Option<()> {
+        values.fill(None);
+        let (mut column, mut start) = (0, 0);
+        for &(at, value) in &self.columns {
+            let mut field = field(record, start, self.delimiter)?;
+            while column < at {
+                match field.1 {
+                    end if end < record.len() => start = end + 1,
+                    _ => return Some(()),
+                }
+                column += 1;
+                field = self::field(record, start, self.delimiter)?;
+            }
+            values[value] = Some(field.0);
+        }
+        Some(())
+    }
+
+    /// Reads the record with quotes that starts at `at`, and returns where the next one starts.
+    fn quoted<'b>(
+        &self,
+        block: &'b [u8],
+        at: usize,
+        values: &mut [Option<&'b [u8]>],
+        quoted: &mut Quoted,
+        out: &mut Events,
+    ) -> usize {
+        let rest = &block[at..];
+        let measured = measure(rest, self.delimiter);
+        let length = if let Record::Ended(end) = measured { end } else { rest.len() };
+        let record = without_newline(&rest[..length]);
+        if record.len() > MAX_RECORD {
+            out.reject(at, Reason::TooLong);
+        } else if measured == Record::Open {
+            out.reject(at, Reason::Malformed);
+        } else if self.split_quoted(record, values).is_some() {
+            self.extract.give(at, values, out);
+        } else {
+            let fields: Vec<_> = quoted.fields(record).collect();
+            let mut values = vec![None; self.columns.len()];
+            for &(column, value) in &self.columns {
+                values[value] = fields.get(column).copied();
+            }
+            self.extract.give(at, &values, out);
+        }
+        at + length
+    }
+}
+
+/// The value of the field that starts at `start`, and where its delimiter or the record's end is; `None` when its quotes
+/// are unusual.
+#[inline]
+fn field(record: &[u8], start: usize, delimiter: u8) -> Option<(&[u8], usize)> {
+    let rest = &record[start..];
+    let Some(text) = rest.strip_prefix(b"\"") else {
+        let length = memchr(delimiter, rest).unwrap_or(rest.len());
+        return Some((&rest[..length], start + length));
+    };
+    let length = memchr(b'"', text)?;
+    let end = start + length + 2;
+    record.get(end).is_none_or(|&byte| byte == delimiter).then_some((&text[..length], end))
+}
+
+impl Parser for Table {
+    fn parse(&self, block: &[u8], out: &mut Events) {
+        let mut values = vec![None; self.columns.len()];
+        let mut quoted = Quoted::new(self.delimiter);
+        let (mut at, mut quote) = (0, None);
+        while at < block.len() {
+            if quote.is_none_or(|quote| quote < at) {
+                quote = Some(memchr(b'"', &block[at..]).map_or(block.len(), |n| at + n));
+            }
+            let newline = memchr(b'\n', &block[at..]).map_or(block.len(), |n| at + n);
+            if quote.is_some_and(|quote| quote < newline) {
+                at = self.quoted(block, at, &mut values, &mut quoted, out);
+                continue;
+            }
+            let line = without_newline(&block[at..newline]);
+            if line.len() > MAX_RECORD {
+                out.reject(at, Reason::TooLong);
+            } else if !line.is_empty() {
+                self.split(line, &mut values);
+                self.extract.give(at, &values, out);
+            }
+            at = newline + 1;
+        }
+    }
+}
+
+/// A record without the newline that ends it, `\n` or `\r\n`.
+fn without_newline(record: &[u8]) -> &[u8] {
+    let record = record.strip_suffix(b"\n").unwrap_or(record);
+    record.strip_suffix(b"\r").unwrap_or(record)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,184 @@
+//! Which fields are wanted of every record, and how their values become an event.
+
+use std::borrow::Cow;
+
+use super::FormatError;
+use crate::event::{Events, Reason};
+use crate::time::TimeFormat;
+
+/// What the user asks of every record, in the words of the command line.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The fields that make the key; `None` for the format's own.
+    pub key: Option<Vec<String>>,
+    /// The field that holds the event time; `None` for the format's own, else the time of arrival.
+    pub time: Option<String>,
+    /// How the time field is written; `None` for the format's own, else [`TimeFormat::Auto`].
+    pub time_format: Option<TimeFormat>,
+    /// The field that holds the weight; `None` for a weight of 1.
+    pub weight: Option<String>,
+    /// The pattern of the `regex` format.
+    pub pattern: Option<String>,
+    /// The columns of a `csv` or `tsv` input that has no header line.
+    pub columns: Option<Vec<String>>,
+}
+
+/// The fields to find in every record of one input, in one list: the key's parts, then time, then weight.
+#[derive(Clone, Debug)]
+pub struct Extract {
+    fields: Vec<String>,
+    parts: usize,
+    time: Option<usize>,
+    time_format: TimeFormat,
+    weight: Option<usize>,
+}
+
+/// Fields that hold the time where the format has none of its own and the user named none.
+const TIME_FIELDS: [&str; 4] = ["ts", "time", "timestamp", "@timestamp"];
+
+impl Extract {
+    /// Settles the fields of one input. `own_key` and `own_time` are the format's own, for when the user names none.
+    ///
+    /// # Errors
+    /// [`FormatError::NoKey`] when the user names no key and the format has none of its own.
+    pub fn new(
+        wanted: &Wanted,
+        format: &'static str,
+        own_key: Option<&str>,
+        own_time: Option<(&str, TimeFormat)>,
+    ) -> Result<Self, FormatError> {
+        let own_key = own_key.map(|k| vec![k.to_string()]);
+        let mut fields = wanted.key.clone().or(own_key).ok_or(FormatError::NoKey { format, present: String::new() })?;
+        let parts = fields.len();
+        let own_format = match (&wanted.time, &own_time) {
+            (None, Some((_, format))) => format.clone(),
+            (Some(name), Some((own, format))) if name == own => format.clone(),
+            _ => TimeFormat::Auto,
+        };
+        let mut add = |field: String| {
+            fields.push(field);
+            fields.len() - 1
+        };
+        let time = wanted.time.clone().or(own_time.map(|(name, _)| name.to_string())).map(&mut add);
+        let weight = wanted.weight.clone().map(&mut add);
+        let time_format = wanted.time_format.clone().unwrap_or(own_format);
+        Ok(Extract { fields, parts, time, time_format, weight })
+    }
+
+    /// As [`Extract::new`] for a format that has no fields of its own but can tell from its header or first record
+    /// which fields are `present`: the key is then the field `key`, and the time the first of `ts`, `time`,
+    /// `timestamp` and `@timestamp` that there is. When nothing is present, as in an empty input, the key is `key` and
+    /// there is no time.
+    ///
+    /// # Errors
+    /// [`FormatError::NoKey`] when the user names no key and there is no field `key`.
+    pub fn by_presence(wanted: &Wanted, format: &'static str, present: &[String]) -> Result<Self, FormatError> {
+        let has = |field: &&str| present.iter().any(|p| p == field);
+        let key = Some("key").filter(|key| present.is_empty() || has(key));
+        let time = TIME_FIELDS.into_iter().find(has).map(|f| (f, TimeFormat::Auto));
+        if wanted.key.is_none() && key.is_none() {
+            return Err(FormatError::NoKey { format, present: format!("; the fields are: {}", listing(present)) });
+        }
+        Extract::new(wanted, format, key, time)
+    }
+
+    /// The fields to find, in the order in which [`Extract::give`] takes their values.
+    pub fn fields(&self) -> &[String] {
+        &self.fields
+    }
+
+    /// Where each of [`Extract::fields`] is in `names`; the first place counts when a name is there twice.
+    ///
+    /// # Errors
+    /// [`FormatError::NoField`] when one of them is not in `names`.
+    pub fn positions(&self, names: &[String]) -> Result<Vec<usize>, FormatError> {
+        let position = |field: &String| {
+            let missing = || FormatError::NoField { field: field.clone(), present: listing(names) };
+            names.iter().position(|name| name == field).ok_or_else(missing)
+        };
+        self.fields.iter().map(position).collect()
+    }
+
+    /// Whether records carry no time and happen when they arrive.
+    pub fn arrival(&self) -> bool {
+        self.time.is_none()
+    }
+
+    /// Turns the values of one record, in the order of [`Extract::fields`], into an event, or rejects the record: `at`
+    /// is where it starts in its block.
+    #[inline]
+    pub fn give(&self, at: usize, values: &[Option<&[u8]>], out: &mut Events) {
+        match self.read(values, out.arrival()) {
+            Ok((time, weight, key)) => out.push(at, time, weight, &key),
+            Err(why) => out.reject(at, why),
+        }
+    }
+
+    /// Reads time, weight and key from values in the order of [`Extract::fields`]. The parts of a composite key are
+    /// joined by commas; a part that holds a comma or a quote is quoted as in CSV, so that different keys stay
+    /// different.
+    ///
+    /// # Errors
+    /// The reason for which the record gives no event.
+    #[inline]
+    pub fn read<'v>(&self, values: &[Option<&'v [u8]>], arrival: i64) -> Result<(i64, u64, Cow<'v, [u8]>), Reason> {
+        let time = match self.time {
+            None => arrival,
+            Some(i) => self.time_format.parse(values[i].ok_or(Reason::MissingField)?).ok_or(Reason::BadTime)?,
+        };
+        let weight = match self.weight {
+            None => 1,
+            Some(i) => whole_number(values[i].ok_or(Reason::MissingField)?).ok_or(Reason::BadWeight)?,
+        };
+        let key = match values[..self.parts] {
+            [key] => key.map(Cow::Borrowed),
+            ref parts => composite(parts).map(Cow::Owned),
+        };
+        Ok((time, weight, key.ok_or(Reason::MissingField)?))
+    }
+}
+
+/// Field names as an error shows them: the first twenty, without control characters.
+fn listing(names: &[String]) -> String {
+    let shown = |name: &String| name.chars().filter(|c| !c.is_control()).take(60).collect::<String>();
+    let mut list = names.iter().take(20).map(shown).collect::<Vec<_>>().join(", ");
+    if names.len() > 20 {
+        list.push_str(&format!(" and {} more", names.len() - 20));
+    }
+    list
+}
+
+/// The parts of a composite key in one: joined by commas, quoted as in CSV where a part needs it.
+fn composite(parts: &[Option<&[u8]>]) -> Option<Vec<u8>> {
+    let mut key = Vec::new();
+    for (i, part) in parts.iter().enumerate() {
+        let part = (*part)?;
+        if i > 0 {
+            key.push(b',');
+        }
+        if memchr::memchr3(b',', b'"', b'\n', part).is_none() {
+            key.extend_from_slice(part);
+        } else {
+            key.push(b'"');
+            for &byte in part {
+                key.extend(std::iter::repeat_n(byte, 1 + usize::from(byte == b'"')));
+            }
+            key.push(b'"');
+        }
+    }
+    Some(key)
+}
+
+/// Reads a whole number from 0 to 2^64 - 1, digits only.
+fn whole_number(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0u64, |n, &byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        n.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}

@@ -1,0 +1,139 @@
+//! `ndjson`: every line that is not blank is one JSON object (RFC 8259, UTF-8, nested at most 127 deep).
+//!
+//! A wanted field is a path: `user.id` reaches into objects, `tags[]` into each element of an array, which gives an
+//! event for each; `items[].sku` and `items[].price` are of the same element. A top-level name that is the whole path,
+//! dots and all, comes first. Strings count without their escapes, numbers, `true` and `false` as they are written,
+//! objects and arrays without white space; `null` is the same as nothing. Of a name given twice, the last value counts.
+//!
+//! [`scan`] finds the members of most lines in one pass; whatever it does not take, [`object`] reads with `serde_json`.
+
+mod object;
+mod path;
+mod scan;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use self::path::Path;
+use super::{Extract, FormatError, Framing, Opened, Parser, Wanted, bom, for_each_line, for_each_record};
+use crate::event::{Events, Reason};
+
+/// The deepest nesting of objects and arrays that is read, the limit of `serde_json`.
+const MAX_DEPTH: usize = 127;
+
+/// Opens an input of JSON lines. The fields are the top-level names of the first line that can be read.
+pub(super) fn open(wanted: &Wanted, sample: &[u8]) -> Result<Opened, FormatError> {
+    let header = bom(sample);
+    let extract = Extract::by_presence(wanted, "ndjson", &first_names(&sample[header..]))?;
+    let arrival = extract.arrival();
+    Ok(Opened { parser: Arc::new(Ndjson::new(extract)), framing: Framing::Lines, header, arrival })
+}
+
+fn first_names(sample: &[u8]) -> Vec<String> {
+    let mut names = Vec::new();
+    for_each_line(sample, |_, line| {
+        if names.is_empty()
+            && let Some(members) = object::members(line)
+        {
+            names = members.into_iter().map(|(name, _)| name.into_owned()).collect();
+        }
+    });
+    names
+}
+
+/// Whether a line is a JSON object.
+pub(super) fn is_object(line: &[u8]) -> bool {
+    object::members(line).is_some()
+}
+
+/// Reads the records of one input.
+struct Ndjson {
+    extract: Extract,
+    paths: Vec<Path>,
+    /// The top-level names that the paths start with.
+    names: Vec<Vec<u8>>,
+}
+
+impl Ndjson {
+    fn new(extract: Extract) -> Self {
+        let mut names = Vec::new();
+        let paths = extract.fields().iter().map(|field| Path::new(field, &mut names)).collect();
+        Ndjson { extract, paths, names }
+    }
+
+    /// Finds the members of the wanted names, each as it is written. Without them, the line is no JSON object.
+    #[inline]
+    fn members<'b>(&self, line: &'b [u8], is_utf8: bool, found: &mut [Option<&'b [u8]>]) -> Option<()> {
+        found.fill(None);
+        let is_utf8 = is_utf8 || std::str::from_utf8(line).is_ok();
+        if is_utf8 && scan::members(line, &self.names, found).is_some() {
+            return Some(());
+        }
+        // What the scan has found so far is found again here.
+        for (name, value) in object::members(line)? {
+            if let Some(i) = self.names.iter().position(|n| n == name.as_bytes()) {
+                found[i] = Some(value);
+            }
+        }
+        Some(())
+    }
+
+    /// Sets the values of a record whose wanted values are all at the top and written as they are; `None` for others.
+    #[inline]
+    fn plain<'b>(&self, found: &[Option<&'b [u8]>], values: &mut [Option<&'b [u8]>]) -> Option<()> {
+        for (value, path) in values.iter_mut().zip(&self.paths) {
+            *value = match found[path.literal] {
+                Some(raw) => object::plain(raw)?,
+                None if path.is_flat() => None,
+                None => return None,
+            };
+        }
+        Some(())
+    }
+
+    /// Gives the events of a record that [`Ndjson::plain`] cannot read, and rejects it once if any of them fails.
+    fn nested(&self, at: usize, line: &[u8], found: &[Option<&[u8]>], out: &mut Events) {
+        let rows = match path::rows(&self.paths, found, line.len()) {
+            Ok(rows) => rows,
+            Err(why) => return out.reject(at, why),
+        };
+        let mut failed = None;
+        for row in rows {
+            if let Err(why) = self.row(at, &row, out) {
+                failed.get_or_insert(why);
+            }
+        }
+        if let Some(why) = failed {
+            out.reject(at, why);
+        }
+    }
+
+    fn row(&self, at: usize, row: &[Option<&[u8]>], out: &mut Events) -> Result<(), Reason> {
+        let texts = row.iter().map(|raw| raw.map_or(Ok(None), object::text)).collect::<Result<Vec<_>, _>>()?;
+        let values: Vec<_> = texts.iter().map(Option::<Cow<[u8]>>::as_deref).collect();
+        let (time, weight, key) = self.extract.read(&values, out.arrival())?;
+        out.push(at, time, weight, &key);
+        Ok(())
+    }
+}
+
+impl Parser for Ndjson {
+    fn parse(&self, block: &[u8], out: &mut Events) {
+        let is_utf8 = std::str::from_utf8(block).is_ok();
+        let mut found = vec![None; self.names.len()];
+        let mut values = vec![None; self.paths.len()];
+        for_each_record(block, out, |at, line, out| {
+            if self.members(line, is_utf8, &mut found).is_none() {
+                out.reject(at, Reason::Malformed);
+            } else if self.plain(&found, &mut values).is_some() {
+                self.extract.give(at, &values, out);
+            } else {
+                self.nested(at, line, &found, out);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

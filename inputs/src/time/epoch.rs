@@ -1,0 +1,149 @@
+//! Times as numbers since the Unix epoch.
+
+use super::civil::in_range;
+
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    Seconds,
+    Millis,
+    Micros,
+    Nanos,
+}
+
+impl Unit {
+    /// The unit in which a number of this magnitude is a time of our age.
+    fn of(number: u64) -> Unit {
+        match number {
+            ..100_000_000_000 => Unit::Seconds,
+            100_000_000_000..100_000_000_000_000 => Unit::Millis,
+            100_000_000_000_000..100_000_000_000_000_000 => Unit::Micros,
+            _ => Unit::Nanos,
+        }
+    }
+}
+
+/// Reads the two commonest spellings, ten digits (seconds) and thirteen (milliseconds), and nothing else.
+#[inline]
+pub(super) fn fast(text: &[u8]) -> Option<i64> {
+    let (head, tail) = text.split_first_chunk::<8>()?;
+    let head = eight_digits(u64::from_le_bytes(*head))?;
+    match *tail {
+        [a, b, c, d, e] => {
+            let tail = digit(a)? * 10_000 + digit(b)? * 1000 + digit(c)? * 100 + digit(d)? * 10 + digit(e)?;
+            let millis = head * 100_000 + tail;
+            (millis >= 100_000_000_000).then_some(millis as i64)
+        }
+        [a, b] => Some((head * 100 + digit(a)? * 10 + digit(b)?) as i64 * 1000),
+        _ => None,
+    }
+}
+
+#[inline]
+fn digit(byte: u8) -> Option<u64> {
+    let digit = byte.wrapping_sub(b'0');
+    (digit <= 9).then_some(u64::from(digit))
+}
+
+/// Reads eight digits at once, the first in the lowest byte: neighbours are added in pairs, three times.
+#[inline]
+fn eight_digits(bytes: u64) -> Option<u64> {
+    const HIGH: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    const SIXES: u64 = 0x0606_0606_0606_0606;
+    if bytes & HIGH != ZEROS || (bytes.wrapping_add(SIXES)) & HIGH != ZEROS {
+        return None;
+    }
+    let digits = bytes - ZEROS;
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
+}
+
+/// Reads `-`, digits, and `.` with more digits, of which only the whole digits are needed, as a time in `unit`, or in
+/// the unit of the number's magnitude: below 10^11 seconds, below 10^14 milliseconds, below 10^17 microseconds, else
+/// nanoseconds. Rounds down to milliseconds.
+pub(super) fn parse(text: &[u8], unit: Option<Unit>) -> Option<i64> {
+    let (negative, text) = match text.strip_prefix(b"-") {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (whole, fraction) = match memchr::memchr(b'.', text) {
+        Some(dot) if dot + 1 < text.len() => (&text[..dot], &text[dot + 1..]),
+        Some(_) => return None,
+        None => (text, &[][..]),
+    };
+    if whole.is_empty() || !fraction.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number = whole.iter().try_fold(0u64, |n, &byte| n.checked_mul(10)?.checked_add(digit(byte)?))?;
+    let (millis, rest) = to_millis(number, fraction, unit.unwrap_or_else(|| Unit::of(number)))?;
+    in_range(if negative { -millis - i64::from(rest) } else { millis })
+}
+
+/// Whole milliseconds, and whether anything is left over.
+fn to_millis(number: u64, fraction: &[u8], unit: Unit) -> Option<(i64, bool)> {
+    let (millis, rest, fraction) = match unit {
+        Unit::Seconds => {
+            let thousandths = (0..3).fold(0, |n, i| n * 10 + u64::from(fraction.get(i).map_or(0, |d| d - b'0')));
+            (number.checked_mul(1000)?.checked_add(thousandths)?, 0, fraction.get(3..).unwrap_or_default())
+        }
+        Unit::Millis => (number, 0, fraction),
+        Unit::Micros => (number / 1000, number % 1000, fraction),
+        Unit::Nanos => (number / 1_000_000, number % 1_000_000, fraction),
+    };
+    Some((i64::try_from(millis).ok()?, rest > 0 || fraction.iter().any(|&d| d != b'0')))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn magnitude_settles_the_unit() {
+        assert_eq!(parse(b"1767225600", None), Some(1_767_225_600_000));
+        assert_eq!(parse(b"1767225600123", None), Some(1_767_225_600_123));
+        assert_eq!(parse(b"1767225600123456", None), Some(1_767_225_600_123));
+        assert_eq!(parse(b"1767225600123456789", None), Some(1_767_225_600_123));
+        assert_eq!(parse(b"99999999999", None), Some(99_999_999_999_000));
+        assert_eq!(parse(b"100000000000", None), Some(100_000_000_000));
+        assert_eq!(parse(b"18446744073709551616", None), None);
+    }
+
+    #[test]
+    fn rounds_down_on_both_sides_of_zero() {
+        assert_eq!(parse(b"1.2399", None), Some(1239));
+        assert_eq!(parse(b"-1.2399", None), Some(-1240));
+        assert_eq!(parse(b"-1.2390", None), Some(-1239));
+        assert_eq!(parse(b"-1.5", Some(Unit::Millis)), Some(-2));
+        assert_eq!(parse(b"-1000.1", Some(Unit::Micros)), Some(-2));
+        assert_eq!(parse(b"1999999.9", Some(Unit::Nanos)), Some(1));
+    }
+
+    #[test]
+    fn refuses_what_is_no_number() {
+        for text in ["", "-", ".", "1.", ".5", "-.5", "+1", "1e3", "1 ", " 1", "1.2.3", "--1", "12a"] {
+            assert_eq!(parse(text.as_bytes(), None), None, "{text}");
+        }
+        assert_eq!(parse(b"18446744073709551615", Some(Unit::Seconds)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn fast_agrees_with_slow(text in "[0-9]{10}|[0-9]{13}|[ -~]{0,14}|[/-:]{13}|[/-:]{10}") {
+            if let Some(time) = fast(text.as_bytes()) {
+                prop_assert_eq!(Some(time), parse(text.as_bytes(), None), "{}", text);
+            } else if matches!(text.len(), 10 | 13) && text.bytes().all(|b| b.is_ascii_digit()) {
+                prop_assert!(text.len() == 13 && text.starts_with('0'), "{}", text);
+            }
+        }
+
+        #[test]
+        fn nanoseconds_agree_with_jiff(nanos: i64) {
+            let expected = jiff::Timestamp::from_nanosecond(nanos.into()).unwrap().as_nanosecond().div_euclid(1_000_000);
+            prop_assert_eq!(parse(nanos.to_string().as_bytes(), Some(Unit::Nanos)), Some(expected as i64));
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A worker's intake: parsed blocks are judged and go into the dataflow; what is rejected is counted and written down.
+
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex};
+
+use hitters_dataflows::ingest::Ingest;
+use hitters_dataflows::job::{self, Step};
+use hitters_dataflows::mark::Mark;
+use hitters_inputs::event::Reason;
+use hitters_inputs::feed::{Batch, Bound, Feed, Reader};
+use hitters_inputs::source::Pull;
+
+use super::{News, RunError};
+use crate::meters::Meters;
+use crate::rejects::Rejects;
+
+/// What the workers of a process share.
+pub(super) struct Shared {
+    pub(super) feed: Arc<Feed>,
+    pub(super) seed: u64,
+    pub(super) meters: Arc<Meters>,
+    pub(super) rejects: Option<Arc<Rejects>>,
+    /// The window lengths as typed.
+    pub(super) lengths: Arc<[String]>,
+    /// What could not be read to its end.
+    pub(super) partial: Arc<Mutex<Vec<String>>>,
+}
+
+/// One worker's.
+pub(super) struct Intake {
+    reader: Reader,
+    tally: Tally,
+    partial: Arc<Mutex<Vec<String>>>,
+}
+
+/// Where rejections are noted.
+struct Tally {
+    meters: Arc<Meters>,
+    rejects: Option<Arc<Rejects>>,
+    lengths: Arc<[String]>,
+    news: SyncSender<News>,
+}
+
+impl Intake {
+    pub(super) fn new(shared: &Shared, news: SyncSender<News>) -> Self {
+        let Shared { feed, seed, meters, rejects, lengths, partial } = shared;
+        let tally = Tally { meters: meters.clone(), rejects: rejects.clone(), lengths: lengths.clone(), news };
+        Intake { reader: Reader::new(feed.clone(), *seed), tally, partial: partial.clone() }
+    }
+}
+
+impl job::Intake for Intake {
+    fn read(&mut self) -> Step {
+        match self.reader.read() {
+            Ok(Pull::Filled) => Step::Read,
+            Ok(Pull::Idle) => Step::Wait,
+            Ok(Pull::Done) => Step::Done,
+            Err(error) if error.is_partial() => {
+                self.partial.lock().expect("no one panics while adding a problem").push(error.to_string());
+                Step::Read
+            }
+            Err(error) => {
+                self.tally.fail(error.into());
+                Step::Wait
+            }
+        }
+    }
+
+    fn settle(&mut self, ingest: &mut Ingest) -> Mark {
+        let bound = self.reader.settle(|batch| self.tally.take(&batch, ingest));
+        match bound {
+            Bound::At(highest) => Mark::At(ingest.windows().watermark(Some(highest))),
+            Bound::Idle => Mark::Idle,
+            Bound::Done => Mark::Done,
+        }
+    }
+}
+
+impl Tally {
+    /// Gives the events of a block to the dataflow, each judged by the events before it.
+    fn take(&self, batch: &Batch<'_>, ingest: &mut Ingest) {
+        self.meters.add_events(batch.events.len());
+        for rejected in batch.events.rejected() {
+            self.meters.add_rejected(rejected.why);
+            self.write(rejected.why, None, batch, rejected.at);
+        }
+        let mut highest = batch.before.highest;
+        for event in batch.events.iter() {
+            let watermark = ingest.windows().watermark(highest);
+            ingest.add(event.time, event.weight, event.hash, event.key, watermark, |length| {
+                self.meters.add_late(length, 1);
+                self.write(Reason::Late, Some(length), batch, event.at);
+            });
+            highest = highest.max(Some(event.time));
+        }
+    }
+
+    fn write(&self, why: Reason, length: Option<usize>, batch: &Batch<'_>, at: u32) {
+        let Some(rejects) = &self.rejects else { return };
+        let window = length.map(|length| self.lengths[length].as_str());
+        if let Err(error) = rejects.add(why, window, &batch.place(at)) {
+            self.fail(RunError::Rejects { path: rejects.path().display().to_string(), error });
+        }
+    }
+
+    fn fail(&self, error: RunError) {
+        // A receiver that is gone has ended the run already.
+        let _ = self.news.send(News::Failed(error));
+    }
+}

@@ -1,0 +1,254 @@
+//! A run from start to end: inputs are opened, workers started, and rankings written as they come.
+
+mod death;
+mod intake;
+
+use std::io::{self, ErrorKind, IsTerminal};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hitters_dataflows::job::{self as worker, JobSettings};
+use hitters_dataflows::operators::JobError;
+use hitters_dataflows::operators::count::Watch;
+use hitters_dataflows::ranking::{Ranking, State};
+use hitters_dataflows::start::{Start, Worker, start};
+use hitters_inputs::feed::{Feed, FeedError};
+use jiff::SignedDuration;
+
+use crate::cluster::{self, ClusterError, ClusterSettings, Hello};
+use crate::meters::Meters;
+use crate::progress::{Progress, Snapshot};
+use crate::rejects::Rejects;
+use crate::settings::Settings;
+use crate::sink::terminal::Terminal;
+use crate::sink::{self, Sink, UnknownSink};
+use crate::summary::Summary;
+use intake::{Intake, Shared};
+
+/// How many rankings may wait to be written before the job waits for the writer.
+const AHEAD: usize = 64;
+/// How often progress is shown.
+const PROGRESS: Duration = Duration::from_millis(200);
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// An input cannot be read.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// The job cannot go on.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// The processes cannot come together.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// There is no such output.
+    #[error(transparent)]
+    Sink(#[from] UnknownSink),
+    /// Results cannot be written.
+    #[error("results cannot be written: {0}")]
+    Output(#[source] io::Error),
+    /// Rejected records cannot be written.
+    #[error("--rejects {path}: {error}")]
+    Rejects {
+        /// The file.
+        path: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Workers cannot be started, or died.
+    #[error("a worker ended: {0}")]
+    Worker(String),
+}
+
+/// How a run ended that came to its end.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    summary: Summary,
+    /// What could not be read to its end.
+    partial: Vec<String>,
+    /// Whether rejected records make it a failure.
+    strict: bool,
+}
+
+impl Outcome {
+    /// 0; 1 when records were rejected and that counts; 2 when the result is partial.
+    pub fn exit_code(&self) -> ExitCode {
+        match () {
+            () if !self.partial.is_empty() => ExitCode::from(2),
+            () if self.strict && self.summary.any_rejected() => ExitCode::from(1),
+            () => ExitCode::SUCCESS,
+        }
+    }
+}
+
+/// What workers tell the thread that writes.
+enum News {
+    Ranking(Ranking),
+    Failed(RunError),
+}
+
+/// What the dataflow of a worker tells besides its results.
+#[derive(Clone)]
+struct Tell {
+    news: SyncSender<News>,
+    meters: Arc<Meters>,
+}
+
+impl Watch for Tell {
+    fn watermark(&mut self, watermark: i64) {
+        self.meters.set_watermark(watermark);
+    }
+
+    fn too_late(&mut self, rows: u64) {
+        self.meters.add_late(0, rows);
+    }
+
+    fn failed(&mut self, error: JobError) {
+        // A receiver that is gone has ended the run already.
+        let _ = self.news.send(News::Failed(error.into()));
+    }
+}
+
+/// Runs to the end of the inputs, writing rankings to standard output; progress, problems and the summary go to standard
+/// error.
+///
+/// # Errors
+/// [`RunError`] when the run cannot start or has to end early.
+pub fn run(settings: Settings) -> Result<Outcome, RunError> {
+    let began = settings.feed.began;
+    let mut sink = open_sink(settings.output.as_deref())?;
+    let rejects = settings.rejects.as_deref().map(create_rejects).transpose()?.map(Arc::new);
+    let meters = Arc::new(Meters::new(settings.lengths.len()));
+    let feed = Arc::new(Feed::new(&settings.inputs, settings.feed)?);
+    let in_cluster = settings.cluster.is_some();
+    let (start, seed) = members(settings.cluster, settings.workers)?;
+    let shared = Shared {
+        feed: feed.clone(),
+        seed,
+        meters: meters.clone(),
+        rejects: rejects.clone(),
+        lengths: settings.lengths.into(),
+        partial: Arc::default(),
+    };
+    let partial = shared.partial.clone();
+    let lengths = settings.job.count.windows.lengths.clone();
+    let (news, rankings) = sync_channel(AHEAD);
+    let workers = spawn(start, settings.job, shared, news)?;
+    let snapshot = || Snapshot {
+        bytes: feed.taken(),
+        total_bytes: feed.size(),
+        events: meters.events(),
+        watermark: meters.watermark(),
+    };
+    let Some(windows) = write(&rankings, sink.as_mut(), snapshot, in_cluster)? else {
+        return Ok(Outcome::default());
+    };
+    workers.join().unwrap_or_else(|_| Err("it panicked".into())).map_err(RunError::Worker)?;
+    if let Some(rejects) = rejects {
+        rejects.finish().map_err(|error| RunError::Rejects { path: rejects.path().display().to_string(), error })?;
+    }
+    let lengths = lengths.into_iter().map(SignedDuration::from_millis);
+    let summary = Summary {
+        events: meters.events(),
+        rejected: meters.rejected(),
+        late: lengths.zip(meters.late()).collect(),
+        windows,
+        elapsed: began.elapsed(),
+    };
+    let partial = std::mem::take(&mut *partial.lock().expect("no one panics while adding a problem"));
+    partial.iter().for_each(|problem| eprintln!("hitters: {problem}"));
+    eprintln!("{summary}");
+    Ok(Outcome { summary, partial, strict: settings.strict })
+}
+
+fn open_sink(name: Option<&str>) -> Result<Box<dyn Sink>, UnknownSink> {
+    let on_terminal = io::stdout().is_terminal();
+    let name = name.unwrap_or(sink::default_name(on_terminal));
+    sink::open(name, Box::new(io::stdout()), if on_terminal { Terminal::stdout() } else { None })
+}
+
+fn create_rejects(path: &Path) -> Result<Rejects, RunError> {
+    Rejects::create(path).map_err(|error| RunError::Rejects { path: path.display().to_string(), error })
+}
+
+/// Where the workers of this process belong, and the seed of the key hashes: its own, or the cluster's once it is
+/// complete.
+fn members(cluster: Option<(ClusterSettings, Hello)>, workers: usize) -> Result<(Start, u64), ClusterError> {
+    let Some((settings, hello)) = cluster else {
+        death::end_with_workers(Vec::new());
+        return Ok((Start::Alone(workers), seed()));
+    };
+    let joined = cluster::join(&settings, &hello)?;
+    death::end_with_workers(joined.addresses);
+    let start = Start::Cluster { workers, process: settings.process, sockets: joined.sockets };
+    Ok((start, joined.seed))
+}
+
+/// A seed for key hashes that nobody can foresee, so that nobody can choose keys that collide.
+fn seed() -> u64 {
+    // Without a source of randomness, a fixed seed still gives correct results.
+    getrandom::u64().unwrap_or(0)
+}
+
+/// Starts the workers on a thread of their own, which ends when they do.
+fn spawn(
+    start_at: Start,
+    settings: JobSettings,
+    shared: Shared,
+    news: SyncSender<News>,
+) -> Result<JoinHandle<Result<(), String>>, RunError> {
+    let work = move |worker: &mut Worker| {
+        let tell = Tell { news: news.clone(), meters: shared.meters.clone() };
+        let mut intake = Intake::new(&shared, news.clone());
+        let news = news.clone();
+        // When nobody listens any more, the run is over.
+        let give = move |ranking| drop(news.send(News::Ranking(ranking)));
+        worker::run(worker, &settings, &mut intake, give, tell);
+    };
+    let workers = std::thread::Builder::new().name("workers".into()).spawn(move || start(start_at, work));
+    workers.map_err(|error| RunError::Worker(error.to_string()))
+}
+
+/// Writes rankings as they come, until the workers are done; how many windows closed, or `None` when the reader of the
+/// output has gone. Then the process may end, except `in_cluster`, where the others still count on it.
+fn write(
+    rankings: &Receiver<News>,
+    sink: &mut dyn Sink,
+    snapshot: impl Fn() -> Snapshot,
+    in_cluster: bool,
+) -> Result<Option<u64>, RunError> {
+    let mut progress = Progress::on_stderr();
+    let (mut windows, mut reader_gone) = (0, false);
+    loop {
+        let written = match rankings.recv_timeout(PROGRESS) {
+            Ok(News::Failed(error)) => return Err(error),
+            Ok(News::Ranking(ranking)) => {
+                windows += u64::from(ranking.state == State::Final);
+                if reader_gone { Ok(()) } else { sink.write(&ranking) }
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                progress.show(&snapshot());
+                Ok(())
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                progress.finish();
+                let finished = if reader_gone { Ok(()) } else { sink.finish() };
+                return match finished {
+                    Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(RunError::Output(error)),
+                    _ => Ok(Some(windows)),
+                };
+            }
+        };
+        match written {
+            Ok(()) => {}
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(RunError::Output(error)),
+            Err(_) if in_cluster => reader_gone = true,
+            Err(_) => return Ok(None),
+        }
+    }
+}

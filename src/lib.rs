@@ -1,0 +1,20 @@
+//! The program, in the order in which data meets the modules:
+//!
+//! [`cli`] (what was typed) -> [`settings`] (what is valid) -> [`job`] (inputs -> dataflow) -> [`sink`] (rows), with
+//! [`rejects`] beside it for what cannot be counted, [`progress`] and [`summary`] for people, and [`cluster`] for the
+//! connections between processes. [`generate`] makes events to try it on.
+//!
+//! What reads bytes is in `inputs/`, what computes is in `dataflows/`; this crate wires the two and shows the result.
+
+pub mod cli;
+pub mod cluster;
+pub mod generate;
+pub mod job; // start here
+pub mod machine;
+pub mod meters;
+pub mod progress;
+pub mod quantity;
+pub mod rejects;
+pub mod settings;
+pub mod sink;
+pub mod summary;

@@ -1,0 +1,217 @@
+//! What is valid: the options of `run`, checked once, in their own units.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hitters_dataflows::count::open::CountSettings;
+use hitters_dataflows::job::{EPOCH, JobSettings};
+use hitters_dataflows::sketch::SpaceSaving;
+use hitters_dataflows::window::{MAX_LENGTHS, Windows};
+use hitters_inputs::feed::FeedSettings;
+use hitters_inputs::format::Wanted;
+use hitters_inputs::source::{FindError, find};
+use hitters_inputs::time::TimeFormat;
+use jiff::SignedDuration;
+
+use crate::cli::RunArgs;
+use crate::cluster::{self, ClusterError, ClusterSettings, Hello, Secret};
+use crate::{machine, quantity};
+
+/// The most rows a window can have.
+pub const MAX_K: usize = 100_000;
+
+/// Memory of a worker's sketch of a window, where nothing else is said.
+const SKETCH_MEMORY: usize = 1 << 20;
+/// Memory that a sketch takes for each of k keys at least.
+const SKETCH_MEMORY_A_KEY: usize = 512;
+
+/// Why what was typed cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// An option's value is of no use.
+    #[error("{option}: {why}")]
+    Option {
+        /// The option as typed.
+        option: &'static str,
+        /// What is wrong, and what would do.
+        why: String,
+    },
+    /// An input that is not there.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// A cluster that cannot be.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+}
+
+/// A checked `run`.
+pub struct Settings {
+    /// The inputs that there are.
+    pub inputs: Vec<String>,
+    /// How they are read.
+    pub feed: FeedSettings,
+    /// What is computed.
+    pub job: JobSettings,
+    /// The window lengths as typed.
+    pub lengths: Vec<String>,
+    /// Worker threads.
+    pub workers: usize,
+    /// The other processes, if there are any, and what all must agree on.
+    pub cluster: Option<(ClusterSettings, Hello)>,
+    /// The sink's name, if one was chosen.
+    pub output: Option<String>,
+    /// The file for rejected records.
+    pub rejects: Option<PathBuf>,
+    /// Whether rejected records make the run a failure.
+    pub strict: bool,
+}
+
+impl Settings {
+    /// Checks what was typed, finds the inputs and settles every default.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first thing that is not valid.
+    pub fn check(args: &RunArgs) -> Result<Self, SettingsError> {
+        let workers = args.workers.unwrap_or_else(machine::cores);
+        ensure("-w", (1..=1024).contains(&workers), "give 1 to 1024 workers")?;
+        ensure("-k", args.k <= MAX_K, "give 0 to 100000 rows")?;
+        let early = match args.early.as_str() {
+            "off" => None,
+            typed => Some(duration("--early", typed)?),
+        };
+        let too_often = early.is_some_and(|early| early < EPOCH);
+        ensure("--early", !too_often, "results come out every 50ms at most; give that or more, or off")?;
+        let memory = args.memory.unwrap_or_else(|| machine::memory() / 2);
+        let count = CountSettings {
+            windows: windows(args)?,
+            k: args.k,
+            memory: memory / workers,
+            spill_dir: args.spill_dir.clone().unwrap_or_else(std::env::temp_dir),
+        };
+        let exact = args.mode != "approx";
+        let wants_sketch = !exact || (args.mode == "both" && early.is_some());
+        let sketch = wants_sketch.then(|| sketch(args)).transpose()?;
+        let job = JobSettings { count, exact, sketch, early: early.unwrap_or(Duration::from_secs(5)) };
+        Ok(Settings {
+            inputs: find(&args.inputs)?,
+            feed: feed(args, workers)?,
+            job,
+            lengths: args.window.clone(),
+            workers,
+            cluster: cluster(args, workers)?,
+            output: args.output.clone(),
+            rejects: args.rejects.clone(),
+            strict: args.strict,
+        })
+    }
+}
+
+fn windows(args: &RunArgs) -> Result<Windows, SettingsError> {
+    let mut lengths = Vec::new();
+    for typed in &args.window {
+        let length = millis(duration("--window", typed)?);
+        ensure("--window", length > 0, "a window is 1ms long at least")?;
+        ensure("--window", !lengths.contains(&length), "one length is given twice")?;
+        lengths.push(length);
+    }
+    ensure("--window", (1..=MAX_LENGTHS).contains(&lengths.len()), "give 1 to 128 lengths")?;
+    Ok(Windows {
+        lengths,
+        out_of_orderness: millis(duration("--out-of-orderness", &args.out_of_orderness)?),
+        allowed_lateness: millis(duration("--allowed-lateness", &args.allowed_lateness)?),
+    })
+}
+
+fn sketch(args: &RunArgs) -> Result<SpaceSaving, SettingsError> {
+    let least = args.k * SKETCH_MEMORY_A_KEY;
+    let sketch = match (args.epsilon, args.sketch_memory) {
+        (Some(epsilon), _) => {
+            ensure("--epsilon", epsilon > 0.0, "give more than 0")?;
+            SpaceSaving::with_epsilon(epsilon)
+        }
+        (None, Some(memory)) => SpaceSaving::with_memory(memory),
+        (None, None) => SpaceSaving::with_memory(SKETCH_MEMORY.max(least)),
+    };
+    let counters = sketch.capacity();
+    let few =
+        format!("that makes {counters} counters, too few for -k {}; give {} bytes or more", args.k, least.max(2048));
+    ensure("--sketch-memory", counters >= args.k, &few)?;
+    Ok(sketch)
+}
+
+fn feed(args: &RunArgs, workers: usize) -> Result<FeedSettings, SettingsError> {
+    let time_format = args.time_format.as_deref().map(TimeFormat::named).transpose();
+    ensure("--block-size", (1..=1 << 30).contains(&args.block_size), "give 1 byte to 1GiB")?;
+    Ok(FeedSettings {
+        format: args.format.clone(),
+        wanted: Wanted {
+            key: args.key.clone(),
+            time: args.time.clone(),
+            time_format: time_format.map_err(|why| SettingsError::Option { option: "--time-format", why })?,
+            weight: args.weight.clone(),
+            pattern: args.pattern.clone(),
+            columns: args.columns.clone(),
+        },
+        block_size: args.block_size,
+        max_future: duration("--max-future", &args.max_future)?,
+        idle_timeout: duration("--idle-timeout", &args.idle_timeout)?,
+        places: args.rejects.is_some(),
+        workers,
+        arrival: now(),
+        clock: now,
+        began: Instant::now(),
+    })
+}
+
+fn cluster(args: &RunArgs, workers: usize) -> Result<Option<(ClusterSettings, Hello)>, SettingsError> {
+    ensure("-n", args.processes > 0, "give 1 process at least")?;
+    let highest = format!("there are {} processes, numbered from 0; give 0 to {}", args.processes, args.processes - 1);
+    ensure("-p", args.process < args.processes, &highest)?;
+    if args.processes == 1 {
+        return Ok(None);
+    }
+    let addresses = match &args.hostfile {
+        Some(path) => cluster::read_hostfile(path, args.processes)?,
+        None => cluster::local_addresses(args.processes),
+    };
+    let secret = std::env::var("HITTERS_CLUSTER_SECRET").ok();
+    let secret = Secret::from_env_or_file(secret, args.secret_file.as_deref())?;
+    let patience = duration("--join-timeout", &args.join_timeout)?;
+    let settings = ClusterSettings { patience, ..ClusterSettings::new(args.process, addresses, secret) };
+    let list = |list: &Option<Vec<String>>| list.as_ref().map_or("none".into(), |list| list.join(","));
+    let none = |value: &Option<String>| value.clone().unwrap_or("none".into());
+    let facts = [
+        ("-w", workers.to_string()),
+        ("-k", args.k.to_string()),
+        ("--key", list(&args.key)),
+        ("--weight", none(&args.weight)),
+        ("--window", args.window.join(",")),
+        ("--early", args.early.clone()),
+        ("--mode", args.mode.clone()),
+        ("--out-of-orderness", args.out_of_orderness.clone()),
+        ("--allowed-lateness", args.allowed_lateness.clone()),
+        ("--sketch-memory", args.sketch_memory.map_or("none".into(), |bytes| bytes.to_string())),
+        ("--epsilon", args.epsilon.map_or("none".into(), |part| part.to_string())),
+        ("codec", if cfg!(feature = "abomonation") { "abomonation" } else { "columnar" }.into()),
+    ];
+    let facts = facts.map(|(name, value)| (name.to_string(), value)).to_vec();
+    Ok(Some((settings, Hello { version: env!("CARGO_PKG_VERSION").into(), facts })))
+}
+
+fn ensure(option: &'static str, holds: bool, why: &str) -> Result<(), SettingsError> {
+    if holds { Ok(()) } else { Err(SettingsError::Option { option, why: why.into() }) }
+}
+
+fn duration(option: &'static str, typed: &str) -> Result<Duration, SettingsError> {
+    let duration: SignedDuration = quantity::duration(typed).map_err(|why| SettingsError::Option { option, why })?;
+    Ok(duration.unsigned_abs())
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Milliseconds since the Unix epoch.
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
+}
