@@ -73,8 +73,11 @@ pub fn run(
     let tick_every = (settings.early.as_millis() / EPOCH.as_millis()).clamp(1, u64::MAX.into()) as u64;
     let probe = ProbeHandle::new();
     let (mut parcels, mut dispatches) = build(worker, settings, tick_every, give, &probe, &watch);
-    let ingest =
-        IngestSettings { windows: settings.count.windows.clone(), exact: settings.exact, sketch: settings.sketch.clone() };
+    let ingest = IngestSettings {
+        windows: settings.count.windows.clone(),
+        exact: settings.exact,
+        sketch: settings.sketch.clone(),
+    };
     let mut ingest = Ingest::new(&ingest, me, workers);
     let began = Instant::now();
     let (mut epoch, mut last_read) = (0u64, began);

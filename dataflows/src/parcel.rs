@@ -68,7 +68,12 @@ impl ContainerBytes for Parcel {
 pub(crate) struct ByAddress;
 
 impl Distributor<Parcel> for ByAddress {
-    fn partition<T: Clone, P: Push<Message<T, Parcel>>>(&mut self, parcel: &mut Parcel, stamp: &Stamp<T>, to: &mut [P]) {
+    fn partition<T: Clone, P: Push<Message<T, Parcel>>>(
+        &mut self,
+        parcel: &mut Parcel,
+        stamp: &Stamp<T>,
+        to: &mut [P],
+    ) {
         let address = parcel.to;
         Message::push_at(parcel, stamp.clone(), &mut to[address]);
     }

@@ -37,7 +37,10 @@ pub fn start(start: Start, work: impl Fn(&mut Worker) + Send + Sync + 'static) -
         Start::Alone(1) => timely::execute(timely::Config::thread(), work)?,
         Start::Alone(workers) => timely::execute(timely::Config::process(workers), work)?,
         Start::Bytes(workers) => {
-            let config = timely::Config { communication: Communication::ProcessBinary(workers), worker: WorkerConfig::default() };
+            let config = timely::Config {
+                communication: Communication::ProcessBinary(workers),
+                worker: WorkerConfig::default(),
+            };
             timely::execute(config, work)?
         }
         Start::Cluster { workers, process, sockets } => {

@@ -117,7 +117,9 @@ impl OpenWindows {
         let mut memory: usize = self.memory();
         while memory > self.settings.memory {
             let all = self.open.values_mut().flat_map(|open| [&mut open.on_time, &mut open.late]);
-            let Some(largest) = all.max_by_key(|counts| counts.memory()).filter(|counts| !counts.is_empty()) else { break };
+            let Some(largest) = all.max_by_key(|counts| counts.memory()).filter(|counts| !counts.is_empty()) else {
+                break;
+            };
             memory -= largest.memory();
             largest.spill()?;
         }

@@ -70,8 +70,7 @@ impl Table {
             if slot & !u64::from(u32::MAX) == tag {
                 let entry = &mut self.entries[slot as u32 as usize];
                 if self.arena.get(entry.key) == key {
-                    entry.count =
-                        entry.count.checked_add(weight).ok_or_else(|| CountOverflow { key: key.to_vec() })?;
+                    entry.count = entry.count.checked_add(weight).ok_or_else(|| CountOverflow { key: key.to_vec() })?;
                     return Ok(());
                 }
             }

@@ -11,8 +11,8 @@ use crate::sketch::{Overflow, SpaceSaving};
 use crate::window::{Judgement, Windows};
 use combine::Combine;
 use outbox::Outbox;
-pub use sketches::Summary;
 use sketches::Sketches;
+pub use sketches::Summary;
 
 /// What a worker's [`Ingest`] feeds.
 #[derive(Clone, Debug)]
@@ -57,7 +57,8 @@ impl Ingest {
     /// The ingest of worker `me` of `workers`.
     pub fn new(settings: &IngestSettings, me: usize, workers: usize) -> Self {
         // Late events are of no use to early results, but they are to revisions of approximate ones.
-        let sketches = settings.sketch.clone().map(|empty| Sketches::new(settings.windows.clone(), empty, !settings.exact));
+        let sketches =
+            settings.sketch.clone().map(|empty| Sketches::new(settings.windows.clone(), empty, !settings.exact));
         Ingest {
             windows: settings.windows.clone(),
             combine: Combine::new(),
@@ -85,7 +86,8 @@ impl Ingest {
             match self.windows.judge(length, time, watermark) {
                 Judgement::OnTime(slot) | Judgement::Late(slot) => {
                     let sinks = &mut self.sinks;
-                    self.combine.add(slot, hash, weight, key, |slot, hash, weight, key| sinks.give(slot, hash, weight, key));
+                    self.combine
+                        .add(slot, hash, weight, key, |slot, hash, weight, key| sinks.give(slot, hash, weight, key));
                 }
                 Judgement::TooLate => too_late(length),
             }

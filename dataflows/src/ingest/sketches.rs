@@ -45,7 +45,11 @@ impl Sketches {
         let settled = self.open.extract_if(.., |slot, _| settles(slot));
         let mut summaries: Vec<_> = settled.map(|(slot, sketch)| Summary { slot, settled: true, sketch }).collect();
         if tick {
-            summaries.extend(self.open.iter().map(|(&slot, sketch)| Summary { slot, settled: false, sketch: sketch.clone() }));
+            summaries.extend(self.open.iter().map(|(&slot, sketch)| Summary {
+                slot,
+                settled: false,
+                sketch: sketch.clone(),
+            }));
         }
         summaries
     }

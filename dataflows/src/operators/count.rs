@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::DistributorPact;
-use timely::dataflow::operators::Operator;
 use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::Operator;
 
 use super::JobError;
 use crate::count::open::{Best, Change, CountSettings, OpenWindows};

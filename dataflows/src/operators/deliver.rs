@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use differential_dataflow::VecCollection;
 use timely::container::CapacityContainerBuilder;
+use timely::dataflow::ProbeHandle;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::{Operator, Probe};
-use timely::dataflow::ProbeHandle;
-use differential_dataflow::VecCollection;
 
 use super::rank::Ranked;
 use crate::ranking::{Estimate, Ranking, Row, State, Window};

@@ -82,7 +82,8 @@ pub fn early(
                     let due = !frontier.less_than(&next_tick) && epoch.is_none_or(|epoch| epoch >= next_tick);
                     if due && !frontier.is_empty() {
                         give(gather.early());
-                        let reached = frontier.frontier().first().copied().unwrap_or(next_tick).min(epoch.unwrap_or(u64::MAX));
+                        let reached =
+                            frontier.frontier().first().copied().unwrap_or(next_tick).min(epoch.unwrap_or(u64::MAX));
                         next_tick = (reached / tick_every + 1) * tick_every;
                         continue;
                     }

@@ -1,0 +1,154 @@
+//! The second codec: five flat columns written by `abomonation`, behind a frame.
+//!
+//! `abomonation` believes what it reads (RUSTSEC-2021-0120), so it is given little to believe: each column is a lone
+//! `Vec<u64>` or `Vec<u8>`, and its encoding is accepted only if it is, but for the pointer, what encoding a vector of
+//! the framed length gives. On the wire: the numbers of rows and of key bytes (u64 each, in the byte order of the
+//! machine), then slots, hashes, weights, ends of keys and key bytes, each padded to a multiple of 8 bytes. For use
+//! between processes of one build on a private network.
+
+use std::io::Write;
+
+use timely::bytes::arc::Bytes;
+
+use crate::window::Slot;
+
+/// Bytes of a vector's header as `abomonation` writes it: the vector itself.
+const HEADER: usize = size_of::<Vec<u64>>();
+
+/// Combined counts while they are gathered: slot, hash, weight and key of each in columns.
+#[derive(Clone, Default)]
+pub struct Columns {
+    slots: Vec<u64>,
+    hashes: Vec<u64>,
+    weights: Vec<u64>,
+    /// Where each key ends in `keys`.
+    ends: Vec<u64>,
+    keys: Vec<u8>,
+}
+
+impl Columns {
+    /// Adds a row.
+    pub fn push(&mut self, slot: Slot, hash: u64, weight: u64, key: &[u8]) {
+        self.slots.push(slot.to_word());
+        self.hashes.push(hash);
+        self.weights.push(weight);
+        self.keys.extend_from_slice(key);
+        self.ends.push(self.keys.len() as u64);
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// The number of bytes of all keys.
+    pub fn key_bytes(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+impl From<Columns> for Rows {
+    fn from(columns: Columns) -> Self {
+        Rows(columns)
+    }
+}
+
+/// Combined counts on their way.
+#[derive(Clone, Default)]
+pub struct Rows(Columns);
+
+impl Rows {
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Calls `each` for every run of rows of one slot, in order, with their hashes and weights and their keys by number.
+    pub fn for_each_run<'a>(&'a self, mut each: impl FnMut(Slot, &'a [u64], &'a [u64], &dyn Fn(usize) -> &'a [u8])) {
+        let Columns { slots, hashes, weights, ends, keys } = &self.0;
+        let mut from = 0;
+        for run in slots.chunk_by(|a, b| a == b) {
+            let to = from + run.len();
+            each(Slot::from_word(run[0]), &hashes[from..to], &weights[from..to], &|i| {
+                let start = (from + i).checked_sub(1).map_or(0, |before| ends[before]);
+                &keys[start as usize..ends[from + i] as usize]
+            });
+            from = to;
+        }
+    }
+
+    pub(super) fn from_bytes(bytes: Bytes) -> Self {
+        let mut rest = &bytes[..];
+        let mut word = || {
+            let (word, tail) = rest.split_first_chunk().expect("a parcel's frame is whole");
+            rest = tail;
+            u64::from_ne_bytes(*word) as usize
+        };
+        let (rows, key_bytes) = (word(), word());
+        let mut words = || read::<u64>(&mut rest, rows);
+        let (slots, hashes, weights, ends) = (words(), words(), words(), words());
+        let keys = read::<u8>(&mut rest, key_bytes);
+        let ordered = ends.is_sorted() && ends.last().is_none_or(|&end| end == keys.len() as u64);
+        assert!(rest.is_empty() && ordered, "a parcel's columns fit each other");
+        Rows(Columns { slots, hashes, weights, ends, keys })
+    }
+
+    pub(super) fn length_in_bytes(&self) -> usize {
+        16 + 4 * (HEADER + 8 * self.0.len()) + HEADER + self.0.keys.len().next_multiple_of(8)
+    }
+
+    pub(super) fn into_bytes<W: Write>(&self, writer: &mut W) {
+        let Columns { slots, hashes, weights, ends, keys } = &self.0;
+        for word in [slots.len(), keys.len()] {
+            writer.write_all(&(word as u64).to_ne_bytes()).expect("the buffer is as long as was asked for");
+        }
+        [slots, hashes, weights, ends].into_iter().for_each(|column| write(column, writer));
+        write(keys, writer);
+    }
+}
+
+/// Writes a column, padded.
+fn write<T: Flat>(column: &Vec<T>, writer: &mut impl Write) {
+    let mut bytes = Vec::with_capacity(HEADER + size_of_val(&column[..]) + 8);
+    // SAFETY: `encode` reads the bytes of the vector's three words and of its elements. The former are initialized, the
+    // latter are integers without padding.
+    unsafe { abomonation::encode(column, &mut bytes) }.expect("memory can be written to");
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    writer.write_all(&bytes).expect("the buffer is as long as was asked for");
+}
+
+/// Reads a column of `length` elements from the front of `bytes`, which then start after it and its padding.
+///
+/// # Panics
+/// When the encoding is not that of a vector of this length.
+fn read<T: Flat>(bytes: &mut &[u8], length: usize) -> Vec<T> {
+    let content = length.checked_mul(size_of::<T>()).expect("a column's length is sane");
+    let total =
+        content.checked_next_multiple_of(8).and_then(|n| n.checked_add(HEADER)).expect("a column's length is sane");
+    let (column, rest) = bytes.split_at_checked(total).expect("a parcel's column is whole");
+    *bytes = rest;
+    // An aligned copy that starts with the column, as decoding asks for.
+    let mut words: Vec<u64> =
+        column.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().expect("8 bytes"))).collect();
+    let claimed = words[..HEADER / 8].iter().filter(|&&word| word == length as u64).count();
+    assert!(claimed > 0, "a column's header names its length");
+    // SAFETY: any bytes of the words may be looked at as bytes, and any bytes written to them leave words.
+    let aligned = unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast::<u8>(), words.len() * 8) };
+    // SAFETY: `aligned` starts at a multiple of 8, and the elements are plain integers, for which every byte pattern is
+    // valid. `decode` takes as many elements as the header claims, within `aligned`: `length * size_of::<T>()` cannot
+    // wrap for the lengths accepted here, and what a forged header claims beyond that is refused below or by `decode`.
+    let decoded = unsafe { abomonation::decode::<Vec<T>>(aligned) };
+    let (column, rest) = decoded.expect("a parcel's column is whole");
+    assert!(column.len() == length && rest.len() == total - HEADER - content, "a column is as long as its frame says");
+    column.clone()
+}
+
+/// Elements that are the same in memory and on the wire.
+trait Flat: abomonation::Abomonation + Clone {}
+impl Flat for u64 {}
+impl Flat for u8 {}
