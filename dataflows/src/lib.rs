@@ -10,6 +10,7 @@ pub mod count;
 pub mod gather;
 pub mod ingest;
 pub mod job;
+pub mod key;
 pub mod mark;
 pub mod operators;
 pub mod parcel;

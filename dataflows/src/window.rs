@@ -106,6 +106,39 @@ impl Windows {
     }
 }
 
+/// Judges events as [`Windows::judge`] does, and remembers the last window of each length: most events fall into it.
+pub struct Judge {
+    windows: Windows,
+    last: Vec<(Window, Slot)>,
+}
+
+impl Judge {
+    /// A judge for these windows.
+    pub fn new(windows: Windows) -> Self {
+        let last = vec![(Window { start: 0, end: 0 }, Slot(0)); windows.lengths.len()];
+        Judge { windows, last }
+    }
+
+    /// The windows.
+    pub fn windows(&self) -> &Windows {
+        &self.windows
+    }
+
+    /// As [`Windows::judge`].
+    #[inline]
+    pub fn judge(&mut self, length: usize, time: i64, watermark: i64) -> Judgement {
+        let (window, slot) = self.last[length];
+        if time >= window.start && time < window.end && window.end > watermark {
+            return Judgement::OnTime(slot);
+        }
+        let judgement = self.windows.judge(length, time, watermark);
+        if let Judgement::OnTime(slot) = judgement {
+            self.last[length] = (self.windows.window(slot), slot);
+        }
+        judgement
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,7 +146,12 @@ mod tests {
     #[test]
     fn an_event_is_late_from_the_watermark_on_and_rejected_from_the_allowance_on() {
         let windows = Windows { lengths: vec![100, 1000], out_of_orderness: 10, allowed_lateness: 50 };
-        let judge = |time, highest| windows.judge(0, time, windows.watermark(highest));
+        let mut remembering = Judge::new(windows.clone());
+        let mut judge = |time, highest| {
+            let judgement = windows.judge(0, time, windows.watermark(highest));
+            assert_eq!(remembering.judge(0, time, windows.watermark(highest)), judgement);
+            judgement
+        };
         let slot = Slot::new(0, 0);
         assert_eq!(windows.window(slot), Window { start: 0, end: 100 });
         assert_eq!(judge(99, None), Judgement::OnTime(slot));

@@ -171,6 +171,14 @@ impl Events {
         self.times.is_empty()
     }
 
+    /// Where the record of the `number`-th event starts, in bytes from the start of its block.
+    ///
+    /// # Panics
+    /// When there are not that many events.
+    pub fn record_of(&self, number: usize) -> u32 {
+        self.records[number]
+    }
+
     /// The highest event time, if there is an event. O(events).
     pub fn latest_time(&self) -> Option<i64> {
         self.times.iter().copied().max()

@@ -3,7 +3,7 @@
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 
-use hitters_dataflows::ingest::Ingest;
+use hitters_dataflows::ingest::{Event, Ingest};
 use hitters_dataflows::job::{self, Step};
 use hitters_dataflows::mark::Mark;
 use hitters_inputs::event::Reason;
@@ -84,15 +84,11 @@ impl Tally {
             self.meters.add_rejected(rejected.why);
             self.write(rejected.why, None, batch, rejected.at);
         }
-        let mut highest = batch.before.highest;
-        for event in batch.events.iter() {
-            let watermark = ingest.windows().watermark(highest);
-            ingest.add(event.time, event.weight, event.hash, event.key, watermark, |length| {
-                self.meters.add_late(length, 1);
-                self.write(Reason::Late, Some(length), batch, event.at);
-            });
-            highest = highest.max(Some(event.time));
-        }
+        let events = batch.events.iter().map(|e| Event { time: e.time, weight: e.weight, hash: e.hash, key: e.key });
+        ingest.add_all(batch.before.highest, events, |number, length| {
+            self.meters.add_late(length, 1);
+            self.write(Reason::Late, Some(length), batch, batch.events.record_of(number));
+        });
     }
 
     fn write(&self, why: Reason, length: Option<usize>, batch: &Batch<'_>, at: u32) {

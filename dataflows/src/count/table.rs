@@ -5,6 +5,7 @@
 //! moves neither keys nor counts. (The ticket idea: Xue and Marcus, *Global Hash Tables Strike Back!*, 2025.)
 
 use super::CountOverflow;
+use crate::key::same;
 
 /// Arena chunks are of this many bytes; no key spans two.
 const CHUNK: usize = 1 << 20;
@@ -69,7 +70,7 @@ impl Table {
             }
             if slot & !u64::from(u32::MAX) == tag {
                 let entry = &mut self.entries[slot as u32 as usize];
-                if self.arena.get(entry.key) == key {
+                if same(self.arena.get(entry.key), key) {
                     entry.count = entry.count.checked_add(weight).ok_or_else(|| CountOverflow { key: key.to_vec() })?;
                     return Ok(());
                 }

@@ -1,6 +1,7 @@
 //! Adds up events of one key while they are still on the worker that read them: most events of a skewed stream go no
 //! further. This also takes the skew off the exchange, exactly.
 
+use crate::key::same;
 use crate::window::Slot;
 
 /// Places for keys; 64 bytes each, so that all fit a second-level cache.
@@ -11,6 +12,14 @@ const INLINE: usize = 32;
 const TRIAL: u32 = 100_000;
 /// Combining pays when at least one event in this many met its key.
 const PAYS: u32 = 5;
+/// The most strangers that a holder outlives without an event of its own.
+const MOST_CREDIT: u32 = 64;
+
+/// Where a key of a window belongs.
+#[inline]
+fn place(slot: Slot, hash: u64) -> usize {
+    (hash ^ slot.to_word().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % PLACES
+}
 
 #[derive(Clone, Copy)]
 struct Place {
@@ -18,11 +27,14 @@ struct Place {
     hash: u64,
     weight: u64,
     /// The key's length and one, or 0 for an empty place.
-    used: u64,
+    used: u32,
+    /// How many strangers the holder outlives: it earns one with every event of its own.
+    credit: u32,
     key: [u8; INLINE],
 }
 
-/// A direct-mapped table of (slot, key) to weight: a newcomer drives out whoever holds its place.
+/// A table of (slot, key) to weight with one place for each. A stranger costs the holder a credit and passes by; one that
+/// comes when there is none left takes the place. So hot keys stay and cold ones hardly disturb them.
 pub(super) struct Combine {
     places: Vec<Place>,
     long: Vec<Vec<u8>>,
@@ -33,8 +45,14 @@ pub(super) struct Combine {
 
 impl Combine {
     pub(super) fn new() -> Self {
-        let empty = Place { slot: Slot::from_word(0), hash: 0, weight: 0, used: 0, key: [0; INLINE] };
+        let empty = Place { slot: Slot::from_word(0), hash: 0, weight: 0, used: 0, credit: 0, key: [0; INLINE] };
         Combine { places: vec![empty; PLACES], long: vec![Vec::new(); PLACES], trial: 0, met: 0, passing: false }
+    }
+
+    /// Reads the place of a key, so that it is in the cache when an event is added soon after.
+    #[inline]
+    pub(super) fn touch(&self, slot: Slot, hash: u64) -> u64 {
+        if self.passing { 0 } else { self.places[place(slot, hash)].hash }
     }
 
     /// Adds an event; `give` gets what can be combined no further.
@@ -54,19 +72,27 @@ impl Combine {
         if self.passing {
             return give(slot, hash, weight, key);
         }
-        let at = (hash ^ slot.to_word().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % PLACES;
+        let at = place(slot, hash);
         let place = &mut self.places[at];
-        if place.hash == hash && place.slot == slot && place.key(&self.long[at]) == Some(key) {
-            if let Some(sum) = place.weight.checked_add(weight) {
-                place.weight = sum;
-                self.met += 1;
-                return;
-            }
+        if place.hash == hash
+            && place.slot == slot
+            && let Some(held) = place.key(&self.long[at])
+            && same(held, key)
+            && let Some(sum) = place.weight.checked_add(weight)
+        {
+            place.weight = sum;
+            place.credit = place.credit.saturating_add(1).min(MOST_CREDIT);
+            self.met += 1;
+            return;
+        }
+        if place.used > 0 && place.credit > 0 {
+            place.credit -= 1;
+            return give(slot, hash, weight, key);
         }
         if let Some(key) = place.key(&self.long[at]) {
             give(place.slot, place.hash, place.weight, key);
         }
-        (place.slot, place.hash, place.weight, place.used) = (slot, hash, weight, key.len() as u64 + 1);
+        (place.slot, place.hash, place.weight, place.used) = (slot, hash, weight, key.len() as u32 + 1);
         match place.key.get_mut(..key.len()) {
             Some(inline) => inline.copy_from_slice(key),
             None => {

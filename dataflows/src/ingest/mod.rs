@@ -8,7 +8,7 @@ mod sketches;
 use crate::mark::Mark;
 use crate::parcel::Parcel;
 use crate::sketch::{Overflow, SpaceSaving};
-use crate::window::{Judgement, Windows};
+use crate::window::{Judge, Judgement, Slot, Windows};
 use combine::Combine;
 use outbox::Outbox;
 use sketches::Sketches;
@@ -25,9 +25,25 @@ pub struct IngestSettings {
     pub sketch: Option<SpaceSaving>,
 }
 
+/// An event, as it is added.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// Event time in milliseconds since the Unix epoch.
+    pub time: i64,
+    /// How much it adds to its key's count.
+    pub weight: u64,
+    /// The seeded hash of the key, the same in all processes.
+    pub hash: u64,
+    /// Its key.
+    pub key: &'a [u8],
+}
+
+/// How many events are judged before they are combined, so that the places they go to are read in time.
+const GROUP: usize = 32;
+
 /// One worker's events on their way into the dataflow.
 pub struct Ingest {
-    windows: Windows,
+    judge: Judge,
     combine: Combine,
     sinks: Sinks,
 }
@@ -41,7 +57,8 @@ struct Sinks {
 }
 
 impl Sinks {
-    fn give(&mut self, slot: crate::window::Slot, hash: u64, weight: u64, key: &[u8]) {
+    #[inline]
+    fn give(&mut self, slot: Slot, hash: u64, weight: u64, key: &[u8]) {
         if self.exact {
             self.outbox.push(slot, hash, weight, key);
         }
@@ -60,7 +77,7 @@ impl Ingest {
         let sketches =
             settings.sketch.clone().map(|empty| Sketches::new(settings.windows.clone(), empty, !settings.exact));
         Ingest {
-            windows: settings.windows.clone(),
+            judge: Judge::new(settings.windows.clone()),
             combine: Combine::new(),
             sinks: Sinks { outbox: Outbox::new(me, workers), exact: settings.exact, sketches, overflow: None },
         }
@@ -68,29 +85,47 @@ impl Ingest {
 
     /// The windows that events are judged by.
     pub fn windows(&self) -> &Windows {
-        &self.windows
+        self.judge.windows()
     }
 
-    /// Takes an event whose partition stands at `watermark`; calls `too_late` with the number of each window length for
-    /// which it is rejected.
-    pub fn add(
+    /// Takes events of one partition, in order, of which `highest` is the latest event time before the first. Calls
+    /// `too_late` with the number of the event and of the window length for which it is rejected.
+    pub fn add_all<'a>(
         &mut self,
-        time: i64,
-        weight: u64,
-        hash: u64,
-        key: &[u8],
-        watermark: i64,
-        mut too_late: impl FnMut(usize),
+        highest: Option<i64>,
+        events: impl Iterator<Item = Event<'a>>,
+        mut too_late: impl FnMut(usize, usize),
     ) {
-        for length in 0..self.windows.lengths.len() {
-            match self.windows.judge(length, time, watermark) {
-                Judgement::OnTime(slot) | Judgement::Late(slot) => {
-                    let sinks = &mut self.sinks;
-                    self.combine
-                        .add(slot, hash, weight, key, |slot, hash, weight, key| sinks.give(slot, hash, weight, key));
+        let mut highest = highest.unwrap_or(i64::MIN);
+        let mut group: [Option<(Slot, Event<'a>)>; GROUP] = [None; GROUP];
+        let mut filled = 0;
+        for (number, event) in events.enumerate() {
+            let watermark = self.judge.windows().watermark(Some(highest));
+            for length in 0..self.judge.windows().lengths.len() {
+                match self.judge.judge(length, event.time, watermark) {
+                    Judgement::OnTime(slot) | Judgement::Late(slot) => {
+                        std::hint::black_box(self.combine.touch(slot, event.hash));
+                        group[filled] = Some((slot, event));
+                        filled += 1;
+                        if filled == GROUP {
+                            self.combine_group(&group);
+                            filled = 0;
+                        }
+                    }
+                    Judgement::TooLate => too_late(number, length),
                 }
-                Judgement::TooLate => too_late(length),
             }
+            highest = highest.max(event.time);
+        }
+        self.combine_group(&group[..filled]);
+    }
+
+    fn combine_group(&mut self, group: &[Option<(Slot, Event<'_>)>]) {
+        let Ingest { combine, sinks, .. } = self;
+        for (slot, event) in group.iter().flatten() {
+            combine.add(*slot, event.hash, event.weight, event.key, |slot, hash, weight, key| {
+                sinks.give(slot, hash, weight, key);
+            });
         }
     }
 

@@ -1,0 +1,147 @@
+//! Runs the program: started, fed, watched and ended, always within a time.
+#![allow(dead_code, clippy::unwrap_used)] // every test uses its part
+
+pub mod output;
+pub mod stream;
+
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// No run takes longer, however slow the machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The program with arguments, and without the cluster secret of whoever runs the tests.
+pub fn hitters<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hitters"));
+    command.args(arguments).env_remove("HITTERS_CLUSTER_SECRET");
+    command
+}
+
+/// Runs to the end with empty standard input.
+pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ended {
+    Running::start(&mut hitters(arguments)).finish(PATIENCE)
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit status; `None` after a signal.
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A process that is killed when this goes out of scope.
+pub struct Running {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    said: Receiver<Said>,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    streams: usize,
+}
+
+enum Said {
+    Out(Vec<u8>),
+    Err(Vec<u8>),
+    Closed,
+}
+
+impl Running {
+    /// Starts a command whose standard input stays open until it is fed or waited for.
+    pub fn start(command: &mut Command) -> Running {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (tell, said) = channel();
+        listen(child.stdout.take().unwrap(), tell.clone(), Said::Out);
+        listen(child.stderr.take().unwrap(), tell, Said::Err);
+        let stdin = child.stdin.take();
+        Running { child, stdin, said, stdout: Vec::new(), stderr: Vec::new(), streams: 2 }
+    }
+
+    /// Writes to standard input, which stays open. For less than a pipe holds (64 KiB).
+    pub fn give(&mut self, bytes: &[u8]) {
+        self.stdin.as_mut().unwrap().write_all(bytes).unwrap();
+    }
+
+    /// Writes to standard input on a thread of its own, then closes it. Stops when nobody reads any more.
+    pub fn feed(&mut self, pieces: impl Iterator<Item = Vec<u8>> + Send + 'static) {
+        let mut stdin = self.stdin.take().unwrap();
+        thread::spawn(move || {
+            for piece in pieces {
+                if stdin.write_all(&piece).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Waits until something is on standard output.
+    pub fn wait_for_output(&mut self, within: Duration) {
+        let deadline = Instant::now() + within;
+        while self.stdout.is_empty() {
+            self.listen_until(deadline);
+            assert!(self.streams > 0, "it ended without output: {}", self.stderr());
+        }
+    }
+
+    /// As `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+    }
+
+    /// Closes standard input, unless it is being fed, and waits for the end.
+    pub fn finish(mut self, within: Duration) -> Ended {
+        drop(self.stdin.take());
+        self.wait(within)
+    }
+
+    /// Waits for the end, with standard input as it is.
+    pub fn wait(mut self, within: Duration) -> Ended {
+        let deadline = Instant::now() + within;
+        while self.streams > 0 {
+            self.listen_until(deadline);
+        }
+        let status = self.child.wait().unwrap().code();
+        let stdout = String::from_utf8(std::mem::take(&mut self.stdout)).unwrap();
+        Ended { status, stdout, stderr: self.stderr() }
+    }
+
+    fn listen_until(&mut self, deadline: Instant) {
+        match self.said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(Said::Out(bytes)) => self.stdout.extend(bytes),
+            Ok(Said::Err(bytes)) => self.stderr.extend(bytes),
+            Ok(Said::Closed) => self.streams -= 1,
+            Err(_) => {
+                let _ = self.child.kill();
+                panic!("it did not come in time; so far it said: {:?}", self.stderr());
+            }
+        }
+    }
+
+    fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Tells all that comes, on a thread of its own.
+fn listen(mut stream: impl Read + Send + 'static, tell: Sender<Said>, said: fn(Vec<u8>) -> Said) {
+    thread::spawn(move || {
+        let mut bytes = vec![0; 64 << 10];
+        while let Ok(n @ 1..) = stream.read(&mut bytes) {
+            let _ = tell.send(said(bytes[..n].to_vec()));
+        }
+        let _ = tell.send(Said::Closed);
+    });
+}
