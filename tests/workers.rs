@@ -29,6 +29,9 @@ fn check_on(workers: &[usize], inputs: &[OsString], stdin: &[u8], expected: &Ans
     }
 }
 
+/// What to name on the command line, and what comes on standard input.
+type Input = (Vec<OsString>, Vec<u8>);
+
 /// A stream as one input.
 struct Whole {
     part: Part,
@@ -44,7 +47,7 @@ impl Whole {
         Whole { part, expected }
     }
 
-    fn check(&self, workers: &[usize], form: fn(&Path, &Part) -> (Vec<OsString>, Vec<u8>), about: &str) {
+    fn check(&self, workers: &[usize], form: fn(&Path, &Part) -> Input, about: &str) {
         let directory = tempfile::tempdir().unwrap();
         let (inputs, stdin) = form(directory.path(), &self.part);
         check_on(workers, &inputs, &stdin, &self.expected, about);
@@ -64,11 +67,11 @@ fn check_parts(events: usize, workers: &[usize], cut: fn(&Stream, usize) -> Vec<
     check_on(workers, &inputs, b"", &expected, about);
 }
 
-fn file(directory: &Path, part: &Part) -> (Vec<OsString>, Vec<u8>) {
+fn file(directory: &Path, part: &Part) -> Input {
     (vec![part.write(directory, "plain").into()], Vec::new())
 }
 
-fn gzip(directory: &Path, part: &Part) -> (Vec<OsString>, Vec<u8>) {
+fn gzip(directory: &Path, part: &Part) -> Input {
     let path = directory.join("packed");
     let mut file = flate2::write::GzEncoder::new(std::fs::File::create(&path).unwrap(), flate2::Compression::fast());
     file.write_all(part.csv.as_bytes()).unwrap();
@@ -76,13 +79,13 @@ fn gzip(directory: &Path, part: &Part) -> (Vec<OsString>, Vec<u8>) {
     (vec![path.into()], Vec::new())
 }
 
-fn zstandard(directory: &Path, part: &Part) -> (Vec<OsString>, Vec<u8>) {
+fn zstandard(directory: &Path, part: &Part) -> Input {
     let path = directory.join("packed");
     std::fs::write(&path, zstd::encode_all(part.csv.as_bytes(), 1).unwrap()).unwrap();
     (vec![path.into()], Vec::new())
 }
 
-fn stdin(_: &Path, part: &Part) -> (Vec<OsString>, Vec<u8>) {
+fn stdin(_: &Path, part: &Part) -> Input {
     (vec!["-".into()], part.csv.clone().into_bytes())
 }
 

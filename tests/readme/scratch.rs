@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -30,13 +30,6 @@ impl Scratch {
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.directory.path()
-    }
-
-    /// An empty file for what is printed: the terminal of the commands.
-    pub fn screen(&self) -> PathBuf {
-        let path = self.path().join("screen");
-        fs::write(&path, "").unwrap();
-        path
     }
 }
 

@@ -3,12 +3,13 @@
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::HITTERS;
 use crate::scratch::Scratch;
+use crate::shown::Printed;
 
 /// No block takes longer, on a busy machine in a debug build.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -36,61 +37,67 @@ pub fn has(tool: &str) -> bool {
     found.is_ok_and(|status| status.success())
 }
 
-/// Runs commands to their end and returns what they printed on both outputs.
-pub fn run(commands: &str, scratch: &Scratch) -> Result<String, String> {
-    let screen = scratch.screen();
-    let mut shell = Shell::start(commands, scratch, &screen);
-    let status = shell.wait(|_| false, &screen).ok_or("it did not end in time")?;
-    let printed = read(&screen);
-    if status.success() { Ok(printed) } else { Err(format!("it ended with {status} and printed:\n{printed}")) }
-}
-
-/// Runs commands that never end until they have printed what is `enough`.
-pub fn run_until(commands: &str, scratch: &Scratch, enough: impl Fn(&str) -> bool) -> Result<(), String> {
-    let screen = scratch.screen();
-    let ended = Shell::start(commands, scratch, &screen).wait(&enough, &screen);
-    let printed = read(&screen);
-    match (ended, enough(&printed)) {
-        (None, true) => Ok(()),
-        (Some(status), _) => Err(format!("it ended with {status} and printed:\n{printed}")),
-        (None, false) => Err(format!("it did not print what the page says, but:\n{printed}")),
+/// Runs commands to their end and returns what they printed.
+pub fn run(commands: &str, scratch: &Scratch) -> Result<Printed, String> {
+    let mut shell = Shell::start(commands, scratch);
+    let status = shell.wait(|_| false).ok_or("it did not end in time")?;
+    let printed = Printed { results: read(&shell.results), summaries: read(&shell.summaries) };
+    match status.success() {
+        true => Ok(printed),
+        false => Err(format!("it ended with {status} and printed:\n{}{}", printed.results, printed.summaries)),
     }
 }
 
-fn read(screen: &Path) -> String {
-    String::from_utf8_lossy(&fs::read(screen).unwrap()).into_owned()
+/// Runs commands that never end until their results are `enough`.
+pub fn run_until(commands: &str, scratch: &Scratch, enough: impl Fn(&str) -> bool) -> Result<(), String> {
+    let mut shell = Shell::start(commands, scratch);
+    let ended = shell.wait(&enough);
+    let printed = read(&shell.results);
+    match ended {
+        Some(status) => Err(format!("it ended with {status} and printed:\n{printed}{}", read(&shell.summaries))),
+        None if enough(&printed) => Ok(()),
+        None => Err(format!("it did not print what the page says, but:\n{printed}{}", read(&shell.summaries))),
+    }
+}
+
+fn read(file: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(file).unwrap()).into_owned()
 }
 
 /// A shell and all that it started; they end with the value.
-struct Shell(Child);
+struct Shell {
+    process: Child,
+    results: PathBuf,
+    summaries: PathBuf,
+}
 
 impl Shell {
-    fn start(commands: &str, scratch: &Scratch, screen: &Path) -> Self {
-        let printed = File::options().append(true).open(screen).unwrap();
+    fn start(commands: &str, scratch: &Scratch) -> Self {
+        let [results, summaries] = ["results", "summaries"].map(|name| scratch.path().join(name));
         let beside = Path::new(HITTERS).parent().unwrap().display();
         let path = format!("{beside}:{}", std::env::var("PATH").unwrap_or_default());
-        let shell = Command::new("bash")
+        let process = Command::new("bash")
             .args(["-euo", "pipefail", "-c", &format!("{PRELUDE}\n{commands}")])
             .current_dir(scratch.path())
             .env("PATH", path)
-            .env("SCREEN", screen)
+            .env("SCREEN", &results)
             .env_remove("HITTERS_CLUSTER_SECRET")
             .stdin(Stdio::null())
-            .stdout(printed.try_clone().unwrap())
-            .stderr(printed)
+            .stdout(File::create(&results).unwrap())
+            .stderr(File::create(&summaries).unwrap())
             .process_group(0)
             .spawn();
-        Shell(shell.unwrap())
+        Shell { process: process.unwrap(), results, summaries }
     }
 
-    /// Waits for the end, or until what was printed is enough, or time is up.
-    fn wait(&mut self, enough: impl Fn(&str) -> bool, screen: &Path) -> Option<ExitStatus> {
+    /// Waits for the end, or until the results are enough, or time is up.
+    fn wait(&mut self, enough: impl Fn(&str) -> bool) -> Option<ExitStatus> {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
-            if let Some(status) = self.0.try_wait().unwrap() {
+            if let Some(status) = self.process.try_wait().unwrap() {
                 return Some(status);
             }
-            if enough(&read(screen)) {
+            if enough(&read(&self.results)) {
                 return None;
             }
             std::thread::sleep(PAUSE);
@@ -102,9 +109,9 @@ impl Shell {
 impl Drop for Shell {
     /// Ends the group of processes that began with this shell; those that have ended do not mind.
     fn drop(&mut self) {
-        let group = format!("-{}", self.0.id());
+        let group = format!("-{}", self.process.id());
         let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
-        let _ = self.0.wait();
+        let _ = self.process.wait();
     }
 }
 

@@ -16,8 +16,9 @@ use super::table::Table;
 use super::top::Top;
 use super::{CountError, CountOverflow};
 
-/// How much of each run is read at a time.
-const READ: usize = 128 << 10;
+/// How much of all runs together is read at a time, and of one run at least and at most.
+const READ: usize = 8 << 20;
+const READ_OF_ONE: (usize, usize) = (4 << 10, 128 << 10);
 
 /// The exact counts of one window: a table, and runs of what did not fit in memory.
 pub struct Counts {
@@ -230,6 +231,8 @@ fn write(out: &mut impl Write, hash: u64, count: u64, key: &[u8]) -> io::Result<
 struct Run<'a> {
     file: &'a File,
     range: Range<u64>,
+    /// How much is read at a time.
+    read: usize,
     buffer: Vec<u8>,
     at: usize,
 }
@@ -237,7 +240,8 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(of: &'a Counts, range: &Range<u64>) -> Result<Self, CountError> {
         let file = of.file.as_ref().expect("runs are in the spill file");
-        Ok(Run { file, range: range.clone(), buffer: Vec::new(), at: 0 })
+        let read = (READ / of.runs.len()).clamp(READ_OF_ONE.0, READ_OF_ONE.1);
+        Ok(Run { file, range: range.clone(), read, buffer: Vec::new(), at: 0 })
     }
 
     fn take(&mut self) -> io::Result<Option<Record>> {
@@ -264,7 +268,7 @@ impl<'a> Run<'a> {
         self.buffer.drain(..self.at);
         self.at = 0;
         let held = self.buffer.len();
-        let more = (self.range.end - self.range.start).min(READ.max(length) as u64) as usize;
+        let more = (self.range.end - self.range.start).min(self.read.max(length) as u64) as usize;
         self.buffer.resize(held + more, 0);
         self.file.read_exact_at(&mut self.buffer[held..], self.range.start)?;
         self.range.start += more as u64;

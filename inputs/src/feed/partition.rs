@@ -57,7 +57,8 @@ pub(super) struct Partition {
 /// What only the worker that reads the next block may touch.
 struct Reading {
     stage: Stage,
-    cutter: Option<Cutter>,
+    /// What the source failed of, once it has; told when all that came before is handed out.
+    failure: Option<io::Error>,
     taken: Arc<AtomicU64>,
 }
 
@@ -67,7 +68,7 @@ enum Stage {
     /// Its format is not settled: the bytes so far.
     Sampling(OpenedSource, Vec<u8>),
     /// Being read.
-    Open(OpenedSource, Opened),
+    Open(OpenedSource, Opened, Cutter),
     /// At its end.
     Done,
 }
@@ -89,8 +90,11 @@ impl Partition {
         let stage = if kind.live {
             Stage::Sampling(source, Vec::new())
         } else {
-            let mut sample = Vec::new();
-            fill(&mut source, SAMPLE, &mut sample).map_err(unreadable)?;
+            let (mut sample, mut failure) = (Vec::new(), None);
+            fill(&mut source, SAMPLE, &mut sample, &mut failure);
+            if let Some(error) = failure.filter(|_| sample.is_empty()) {
+                return Err(unreadable(error));
+            }
             first = first_time(name, &sample, settings)?;
             Stage::Closed
         };
@@ -98,7 +102,7 @@ impl Partition {
             name: name.into(),
             live: kind.live,
             first,
-            reading: Mutex::new(Reading { stage, cutter: None, taken }),
+            reading: Mutex::new(Reading { stage, failure: None, taken }),
             chain: Mutex::default(),
             heard: AtomicI64::new(0),
             blocks: AtomicU64::new(0),
@@ -191,6 +195,7 @@ impl Partition {
 }
 
 impl Reading {
+    /// The next block, or `None` when there is none now; the stage tells whether there may be one later.
     fn next(
         &mut self,
         of: &Arc<Partition>,
@@ -203,30 +208,29 @@ impl Reading {
             self.stage = Stage::Sampling(source, Vec::new());
         }
         if let Stage::Sampling(source, sample) = &mut self.stage {
-            let pull = fill(source, SAMPLE, sample).map_err(failed)?;
-            let settled = pull != Pull::Idle || memchr::memchr(b'\n', sample).is_some();
-            if !settled {
+            let pull = fill(source, SAMPLE, sample, &mut self.failure);
+            if pull == Pull::Idle && memchr::memchr(b'\n', sample).is_none() && self.failure.is_none() {
                 return Ok(None);
             }
-            let head = &sample[..sample.len().min(SAMPLE)];
-            let opened = format::open(&settings.format, &settings.wanted, head)
-                .map_err(|e| FeedError::Format(of.name.clone(), e))?;
+            let Stage::Sampling(source, sample) = std::mem::replace(&mut self.stage, Stage::Done) else {
+                return Ok(None);
+            };
+            let opened = open(&of.name, &sample, settings)?;
             of.arrival.store(opened.arrival, Relaxed);
-            self.cutter = Some(Cutter::new(opened.framing, std::mem::take(sample), opened.header));
-            let Stage::Sampling(source, _) = std::mem::replace(&mut self.stage, Stage::Done) else { unreachable!() };
-            self.stage = Stage::Open(source, opened);
+            let cutter = Cutter::new(opened.framing, sample, opened.header);
+            self.stage = Stage::Open(source, opened, cutter);
         }
-        let (Stage::Open(source, opened), Some(cutter)) = (&mut self.stage, &mut self.cutter) else { return Ok(None) };
+        let Stage::Open(source, opened, cutter) = &mut self.stage else { return Ok(None) };
         bytes.clear();
         loop {
             // At least a byte is asked for, so that an input's end is seen with its last block.
             let want = settings.block_size.saturating_sub(cutter.pending.len()).max(1);
-            let pull = fill(source, want, &mut cutter.pending).map_err(failed)?;
+            let pull = fill(source, want, &mut cutter.pending, &mut self.failure);
             let (offset, too_long) = match (cutter.cut(pull == Pull::Done, &mut bytes), pull) {
                 (Cut::Records { offset }, _) => (offset, false),
                 (Cut::TooLong { offset }, _) => (offset, true),
                 (Cut::Nothing, Pull::Filled) => continue,
-                (Cut::Nothing, Pull::Idle) => return Ok(None),
+                (Cut::Nothing, Pull::Idle) => return self.failure.take().map_or(Ok(None), |e| Err(failed(e))),
                 (Cut::Nothing, Pull::Done) => {
                     self.stage = Stage::Done;
                     return Ok(None);
@@ -240,21 +244,29 @@ impl Reading {
     }
 }
 
-/// Pulls until `want` bytes were added, or the source pauses or ends; what it did last.
-fn fill(source: &mut OpenedSource, want: usize, into: &mut Vec<u8>) -> io::Result<Pull> {
+/// Settles the format of an input that starts with `sample`.
+fn open(name: &str, sample: &[u8], settings: &FeedSettings) -> Result<Opened, FeedError> {
+    let head = &sample[..sample.len().min(SAMPLE)];
+    format::open(&settings.format, &settings.wanted, head).map_err(|e| FeedError::Format(name.into(), e))
+}
+
+/// Pulls until `want` bytes were added, or the source pauses or ends; what it did last. A source that fails pauses for
+/// ever: what came before can still be had, and the record that it broke off in is none.
+fn fill(source: &mut OpenedSource, want: usize, into: &mut Vec<u8>, failure: &mut Option<io::Error>) -> Pull {
     let enough = into.len() + want;
-    loop {
-        match source.source.pull(enough - into.len(), into)? {
-            Pull::Filled if into.len() < enough => {}
-            pull => return Ok(pull),
+    while failure.is_none() {
+        match source.source.pull(enough - into.len(), into) {
+            Ok(Pull::Filled) if into.len() < enough => {}
+            Ok(pull) => return pull,
+            Err(error) => *failure = Some(error),
         }
     }
+    Pull::Idle
 }
 
 /// The time of the first event among the whole records of a sample; `i64::MIN` when there is none.
 fn first_time(name: &str, sample: &[u8], settings: &FeedSettings) -> Result<i64, FeedError> {
-    let opened = format::open(&settings.format, &settings.wanted, &sample[..sample.len().min(SAMPLE)])
-        .map_err(|e| FeedError::Format(name.into(), e))?;
+    let opened = open(name, sample, settings)?;
     let mut cutter = Cutter::new(opened.framing, sample.to_vec(), opened.header);
     let mut block = Vec::new();
     let mut events = Events::new(0);
