@@ -23,17 +23,22 @@ struct Case {
     weighted: bool,
     ndjson: bool,
     ends_with_newline: bool,
+    /// Which record of each file is longer than what a format is settled from, so that blocks are small after it.
+    long: Option<usize>,
     block_size: usize,
     workers: usize,
 }
 
 impl Case {
     fn input(&self, partition: &[Event]) -> String {
-        let mut text = String::from(if self.ndjson { "" } else { "ts,key,weight\n" });
-        for Event { time, key, weight } in partition {
+        let mut text = String::from(if self.ndjson { "" } else { "ts,key,weight,more\n" });
+        for (number, Event { time, key, weight }) in partition.iter().enumerate() {
+            let more = if self.long == Some(number) { "x".repeat(64 << 10) } else { String::new() };
             let line = match self.ndjson {
-                true => writeln!(text, "{}", serde_json::json!({ "ts": time, "key": key, "weight": weight })),
-                false => writeln!(text, "{time},\"{}\",{weight}", key.replace('"', "\"\"")),
+                true => {
+                    writeln!(text, "{}", serde_json::json!({ "ts": time, "key": key, "weight": weight, "more": more }))
+                }
+                false => writeln!(text, "{time},\"{}\",{weight},{more}", key.replace('"', "\"\"")),
             };
             line.unwrap();
         }
@@ -104,11 +109,16 @@ fn cases() -> impl Strategy<Value = Case> {
     let starts = prop::collection::vec(select(&[0, 0, 0, 40, 1000, DAY][..]), 4);
     let epoch = select(&[0, 1_700_000_000_000, 951_782_399_000][..]);
     let partitions = (prop::collection::vec(partition(), 1..5), starts, epoch);
-    let run = (any::<[bool; 3]>(), select(&[1, 7, 64, 4096, 512 << 10][..]), 1..4usize);
-    (partitions, rules(), run).prop_map(|((drawn, starts, epoch), rule, (flags, block_size, workers))| {
+    let run = (
+        any::<[bool; 3]>(),
+        select(&[None, Some(0), Some(2)][..]),
+        select(&[1, 7, 64, 4096, 512 << 10][..]),
+        1..4usize,
+    );
+    (partitions, rules(), run).prop_map(|((drawn, starts, epoch), rule, (flags, long, block_size, workers))| {
         let partitions = drawn.into_iter().zip(starts).map(|(drawn, start)| in_time(drawn, epoch + start)).collect();
         let [weighted, ndjson, ends_with_newline] = flags;
-        Case { partitions, rule, weighted, ndjson, ends_with_newline, block_size, workers }
+        Case { partitions, rule, weighted, ndjson, ends_with_newline, long, block_size, workers }
     })
 }
 
