@@ -101,7 +101,7 @@ pub struct RunArgs {
     /// Memory of each worker's sketch of a window [default: 1MiB, more for a large -k]
     #[arg(long, value_name = "BYTES", value_parser = quantity::bytes, conflicts_with = "epsilon", help_heading = "Sketch")]
     pub sketch_memory: Option<Bytes>,
-    /// Size the sketch so that no count is off by more than this part of the total: 0.01% or 0.0001
+    /// Plan the sketch for counts that are off by no more than this part of the total: 0.01% or 0.0001; bounds are certain
     #[arg(long, value_name = "PART", value_parser = quantity::part, help_heading = "Sketch")]
     pub epsilon: Option<f64>,
     /// The part of counts that may be off by more; space-saving is certain, so any value will do

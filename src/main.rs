@@ -1,6 +1,6 @@
 //! `hitters`: parse, check, run, report.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -13,7 +13,8 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("hitters: {error:#}");
+            // Nobody may be reading standard error any more; the exit status says enough then.
+            let _ = writeln!(io::stderr(), "hitters: {error:#}");
             ExitCode::from(2)
         }
     }

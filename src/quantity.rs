@@ -6,6 +6,9 @@ use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A whole number, with an optional `k`, `K`, `M` or `G` after it: `20M`, `1.5k`, `250_000`.
+///
+/// # Errors
+/// A sentence that says what is wrong.
 pub fn number(text: &str) -> Result<u64, String> {
     let wrong = || format!("\"{text}\" is not a whole number; write for example 500, 20M or 1.5k");
     let plain = text.replace('_', "");
@@ -26,6 +29,9 @@ pub fn number(text: &str) -> Result<u64, String> {
 }
 
 /// A part of a whole, as a percentage or a fraction: `0.1%`, `0.001`.
+///
+/// # Errors
+/// A sentence that says what is wrong.
 pub fn part(text: &str) -> Result<f64, String> {
     let (number, whole) = text.strip_suffix('%').map_or((text, 1.0), |percentage| (percentage, 100.0));
     match number.trim().parse::<f64>() {
@@ -35,6 +41,9 @@ pub fn part(text: &str) -> Result<f64, String> {
 }
 
 /// A duration of 0 or more as jiff's friendly format has it, days of 24 h: `90s`, `3h 30m`, `2d`.
+///
+/// # Errors
+/// A sentence that says what is wrong.
 pub fn duration(text: &str) -> Result<SignedDuration, String> {
     let duration = text.parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
     match duration {
@@ -73,6 +82,9 @@ pub fn bytes(text: &str) -> Result<Bytes, String> {
 }
 
 /// A time with its offset (RFC 3339).
+///
+/// # Errors
+/// A sentence that says what is wrong.
 pub fn time(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| format!("\"{text}\" is not a time; write for example 2026-01-01T00:00:00Z"))
 }

@@ -48,6 +48,9 @@ impl Rejects {
     ///
     /// # Errors
     /// When it cannot be written, as on a full disk.
+    ///
+    /// # Panics
+    /// When another worker panicked while writing.
     pub fn add(&self, why: Reason, window: Option<&str>, place: &Place<'_>) -> io::Result<()> {
         let Place { input, line, offset, record } = *place;
         let line = Line { reason: why.name(), window, input, line, offset, record: &key_text(record) };
@@ -60,6 +63,9 @@ impl Rejects {
     ///
     /// # Errors
     /// When it cannot be written.
+    ///
+    /// # Panics
+    /// When a worker panicked while writing.
     pub fn finish(&self) -> io::Result<()> {
         self.out.lock().expect("no one panics while writing").flush()
     }

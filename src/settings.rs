@@ -133,9 +133,12 @@ fn sketch(args: &RunArgs) -> Result<SpaceSaving, SettingsError> {
         (None, None) => SpaceSaving::with_memory(SKETCH_MEMORY.max(least)),
     };
     let counters = sketch.capacity();
-    let few =
-        format!("that makes {counters} counters, too few for -k {}; give {} bytes or more", args.k, least.max(2048));
-    ensure("--sketch-memory", counters >= args.k, &few)?;
+    let (option, enough) = match args.epsilon {
+        Some(_) => ("--epsilon", format!("{}", 1.0 / args.k.max(1) as f64)),
+        None => ("--sketch-memory", format!("{least} bytes")),
+    };
+    let few = format!("that makes {counters} counters, too few for -k {}; give {enough}, or a smaller -k", args.k);
+    ensure(option, counters >= args.k, &few)?;
     Ok(sketch)
 }
 
@@ -165,9 +168,8 @@ fn feed(args: &RunArgs, workers: usize) -> Result<FeedSettings, SettingsError> {
 
 fn cluster(args: &RunArgs, workers: usize) -> Result<Option<(ClusterSettings, Hello)>, SettingsError> {
     ensure("-n", args.processes > 0, "give 1 process at least")?;
-    let highest = format!("there are {} processes, numbered from 0; give 0 to {}", args.processes, args.processes - 1);
-    ensure("-p", args.process < args.processes, &highest)?;
     if args.processes == 1 {
+        ensure("-p", args.process == 0, "there is one process, number 0; tell how many there are with -n")?;
         return Ok(None);
     }
     let addresses = match &args.hostfile {

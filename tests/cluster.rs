@@ -88,11 +88,11 @@ fn three_processes_give_what_one_gives() {
     check_cluster(3, "2", Stream::pieces);
 }
 
-/// Three processes that count what comes on standard input.
-fn three_live(directory: &Path) -> Vec<Running> {
-    let hosts = hostfile(directory, &free_addresses(3));
-    let options = ["-w", "2", "--columns", "ts,key", "--idle-timeout", "200ms", "-"];
-    (0..3).map(|index| Running::start(&mut process(index, 3, &hosts, &options))).collect()
+/// Processes that count what comes on standard input, and wait for silent ones as long as `idle_timeout`.
+fn live(directory: &Path, processes: usize, idle_timeout: &str) -> Vec<Running> {
+    let hosts = hostfile(directory, &free_addresses(processes));
+    let options = ["-w", "2", "--columns", "ts,key", "--idle-timeout", idle_timeout, "-"];
+    (0..processes).map(|index| Running::start(&mut process(index, processes, &hosts, &options))).collect()
 }
 
 /// Kills one of three; the others must end soon, each with a sentence that says that a process is gone.
@@ -121,7 +121,7 @@ fn endless() -> impl Iterator<Item = Vec<u8>> {
 fn a_process_lost_while_all_are_busy_ends_the_others() {
     for lost in 0..3 {
         let directory = tempfile::tempdir().unwrap();
-        let mut processes = three_live(directory.path());
+        let mut processes = live(directory.path(), 3, "1m");
         processes.iter_mut().for_each(|process| process.feed(endless()));
         processes[0].wait_for_output(PATIENCE);
         lose(processes, lost);
@@ -132,14 +132,34 @@ fn a_process_lost_while_all_are_busy_ends_the_others() {
 fn a_process_lost_while_all_are_silent_ends_the_others() {
     for lost in 0..3 {
         let directory = tempfile::tempdir().unwrap();
-        let mut processes = three_live(directory.path());
-        // Process 2 never says anything; rows come out once the others no longer wait for it.
-        for process in &mut processes[..2] {
-            process.give(&endless().next().unwrap());
-        }
+        let mut processes = live(directory.path(), 3, "1m");
+        let some = endless().next().unwrap();
+        processes.iter_mut().for_each(|process| process.give(&some));
         processes[0].wait_for_output(PATIENCE);
         lose(processes, lost);
     }
+}
+
+#[test]
+fn a_silent_process_holds_nobody_up_for_long() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut processes = live(directory.path(), 3, "200ms");
+    processes[..2].iter_mut().for_each(|process| process.feed(endless()));
+    processes[0].wait_for_output(PATIENCE);
+}
+
+/// Process 0 brings 100 s at once and is silent; process 1 brings the first second for a while, then is silent, too. By
+/// then nobody should hold the first minute open.
+#[test]
+fn silent_processes_hold_nobody_up_for_long() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut processes = live(directory.path(), 2, "200ms");
+    processes[0].give(&endless().next().unwrap());
+    for _ in 0..20 {
+        processes[1].give(b"1700000000,key\n");
+        std::thread::sleep(Duration::from_millis(100)); // the pace of the stream
+    }
+    processes[0].wait_for_output(AT_ONCE);
 }
 
 /// Starts all; none may come to its end. What each says.
@@ -204,12 +224,11 @@ fn an_index_beyond_the_cluster_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let hosts = hostfile(directory.path(), &free_addresses(2));
     for said in refusals([process(2, 2, &hosts, &["-w", "1"])]) {
-        assert_eq!(said, "hitters: -p: there are 2 processes, numbered from 0; give 0 to 1");
+        assert_eq!(said, "hitters: -p 2 is not among the 2 processes; give each another index, from 0 to 1");
     }
 }
 
 #[test]
-#[ignore = "the others are not told, and wait until --join-timeout"]
 fn an_index_beyond_the_cluster_ends_all() {
     let directory = tempfile::tempdir().unwrap();
     let hosts = hostfile(directory.path(), &free_addresses(2));

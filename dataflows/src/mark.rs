@@ -10,8 +10,8 @@ pub enum Mark {
     Nothing,
     /// No on-time counts for windows that end at or below this watermark.
     At(i64),
-    /// Nobody need wait for it: its inputs are silent.
-    Idle,
+    /// Nobody need wait for it: its inputs are silent. When all are, the job goes on to the highest such watermark.
+    Idle(i64),
     /// No counts at all.
     Done,
 }
@@ -22,7 +22,7 @@ impl Mark {
         match self {
             Mark::Nothing => [0, 0],
             Mark::At(watermark) => [1, watermark as u64],
-            Mark::Idle => [2, 0],
+            Mark::Idle(watermark) => [2, watermark as u64],
             Mark::Done => [3, 0],
         }
     }
@@ -32,7 +32,7 @@ impl Mark {
         Some(match kind {
             0 => Mark::Nothing,
             1 => Mark::At(value as i64),
-            2 => Mark::Idle,
+            2 => Mark::Idle(value as i64),
             3 => Mark::Done,
             _ => return None,
         })
@@ -59,18 +59,20 @@ impl Marks {
         }
     }
 
-    /// The watermark of the job: the lowest of all workers that are not idle. It never falls; `i64::MAX` when all are
-    /// done, `i64::MIN` before all have spoken.
+    /// The watermark of the job: the lowest of all workers that are not idle, or, when all that are not done are idle, the
+    /// highest of those. It never falls; `i64::MAX` when all are done, `i64::MIN` before all have spoken.
     pub fn watermark(&mut self) -> i64 {
-        let lowest = self.marks.iter().filter(|mark| **mark != Mark::Idle).map(|mark| match mark {
-            Mark::Nothing | Mark::Idle => i64::MIN,
-            Mark::At(watermark) => *watermark,
-            Mark::Done => i64::MAX,
+        let active = self.marks.iter().filter_map(|mark| match mark {
+            Mark::Nothing => Some(i64::MIN),
+            Mark::At(watermark) => Some(*watermark),
+            Mark::Idle(_) | Mark::Done => None,
         });
-        // The done do not move the job on while others are merely idle.
-        let idle = self.marks.contains(&Mark::Idle);
-        let lowest = lowest.min().filter(|lowest| !(idle && *lowest == i64::MAX));
-        self.watermark = self.watermark.max(lowest.unwrap_or(i64::MIN));
+        let idle = self.marks.iter().filter_map(|mark| match mark {
+            Mark::Idle(watermark) => Some(*watermark),
+            _ => None,
+        });
+        let watermark = active.min().or(idle.max()).unwrap_or(i64::MAX);
+        self.watermark = self.watermark.max(watermark);
         self.watermark
     }
 }
@@ -85,15 +87,16 @@ mod tests {
         marks.set(0, Mark::At(50));
         marks.set(1, Mark::At(20));
         assert_eq!(marks.watermark(), i64::MIN);
-        marks.set(2, Mark::Idle);
+        marks.set(2, Mark::Idle(90));
         assert_eq!(marks.watermark(), 20);
         marks.set(1, Mark::Done);
         assert_eq!(marks.watermark(), 50);
         marks.set(2, Mark::At(30));
         assert_eq!(marks.watermark(), 50);
         marks.set(0, Mark::Done);
-        marks.set(2, Mark::Idle);
-        assert_eq!(marks.watermark(), 50, "an idle worker may bring more");
+        assert_eq!(marks.watermark(), 50);
+        marks.set(2, Mark::Idle(70));
+        assert_eq!(marks.watermark(), 70, "an idle worker may bring more");
         marks.set(2, Mark::Done);
         assert_eq!(marks.watermark(), i64::MAX);
     }

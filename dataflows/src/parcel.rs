@@ -60,7 +60,7 @@ impl ContainerBytes for Parcel {
         for word in [self.to as u64, self.from as u64, kind, value] {
             writer.write_all(&word.to_ne_bytes()).expect("the buffer is as long as was asked for");
         }
-        self.rows.into_bytes(writer);
+        self.rows.write_to(writer);
     }
 }
 
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_parcel_crosses_the_wire_whole() {
-        for mark in [Mark::Nothing, Mark::At(-5), Mark::Idle, Mark::Done] {
+        for mark in [Mark::Nothing, Mark::At(-5), Mark::Idle(9), Mark::Done] {
             let mut columns = Columns::default();
             for (i, key) in [&b"a"[..], b"", b"\xff\0odd", b"longer than eight bytes"].iter().enumerate() {
                 columns.push(Slot::from_word(i as u64 * 256), u64::MAX - i as u64, i as u64, key);

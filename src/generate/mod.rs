@@ -8,7 +8,6 @@ pub mod encoding;
 pub mod events;
 mod keys;
 pub mod plan;
-mod quantity;
 mod random;
 mod zipf;
 
@@ -19,8 +18,10 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::quantity;
 use encoding::{Decor, ENCODINGS};
 use events::Events;
+
 use plan::{Plan, PlanError};
 
 /// How many bytes are gathered before they are written.

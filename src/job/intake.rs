@@ -70,7 +70,7 @@ impl job::Intake for Intake {
         let bound = self.reader.settle(|batch| self.tally.take(&batch, ingest));
         match bound {
             Bound::At(highest) => Mark::At(ingest.windows().watermark(Some(highest))),
-            Bound::Idle => Mark::Idle,
+            Bound::Idle(highest) => Mark::Idle(ingest.windows().watermark(highest)),
             Bound::Done => Mark::Done,
         }
     }

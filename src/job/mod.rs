@@ -3,7 +3,7 @@
 mod death;
 mod intake;
 
-use std::io::{self, ErrorKind, IsTerminal};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub enum RunError {
     #[error(transparent)]
     Sink(#[from] UnknownSink),
     /// Results cannot be written.
-    #[error("results cannot be written: {0}")]
+    #[error("results cannot be written")]
     Output(#[source] io::Error),
     /// Rejected records cannot be written.
     #[error("--rejects {path}: {error}")]
@@ -119,6 +119,9 @@ impl Watch for Tell {
 ///
 /// # Errors
 /// [`RunError`] when the run cannot start or has to end early.
+///
+/// # Panics
+/// When a worker panicked while it noted a problem.
 pub fn run(settings: Settings) -> Result<Outcome, RunError> {
     let began = settings.feed.began;
     let mut sink = open_sink(settings.output.as_deref())?;
@@ -161,8 +164,9 @@ pub fn run(settings: Settings) -> Result<Outcome, RunError> {
         elapsed: began.elapsed(),
     };
     let partial = std::mem::take(&mut *partial.lock().expect("no one panics while adding a problem"));
-    partial.iter().for_each(|problem| eprintln!("hitters: {problem}"));
-    eprintln!("{summary}");
+    // Nobody may be reading standard error any more; the exit status says enough then.
+    let problems: String = partial.iter().map(|problem| format!("hitters: {problem}\n")).collect();
+    let _ = io::stderr().write_all(format!("{problems}{summary}\n").as_bytes());
     Ok(Outcome { summary, partial, strict: settings.strict })
 }
 

@@ -52,6 +52,9 @@ impl Table {
     ///
     /// # Errors
     /// [`CountOverflow`] when the count passes 2^64 - 1.
+    ///
+    /// # Panics
+    /// At 2^32 - 1 keys.
     #[inline]
     pub fn add(&mut self, hash: u64, weight: u64, key: &[u8]) -> Result<(), CountOverflow> {
         if (self.entries.len() + 1) * 4 > self.slots.len() * 3 {

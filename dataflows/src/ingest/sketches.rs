@@ -40,7 +40,7 @@ impl Sketches {
         let settles = |slot: &Slot| match mark {
             Mark::Done => true,
             Mark::At(watermark) => self.windows.window(*slot).end <= watermark || slot.is_late() && tick,
-            Mark::Idle | Mark::Nothing => slot.is_late() && tick,
+            Mark::Idle(_) | Mark::Nothing => slot.is_late() && tick,
         };
         let settled = self.open.extract_if(.., |slot, _| settles(slot));
         let mut summaries: Vec<_> = settled.map(|(slot, sketch)| Summary { slot, settled: true, sketch }).collect();

@@ -72,7 +72,7 @@ impl Rows {
         self.0.length_in_bytes()
     }
 
-    pub(super) fn into_bytes<W: Write>(&self, writer: &mut W) {
+    pub(super) fn write_to<W: Write>(&self, writer: &mut W) {
         self.0.write_bytes(writer).expect("the buffer is as long as was asked for");
     }
 }

@@ -102,7 +102,7 @@ impl Rows {
         16 + 4 * (HEADER + 8 * self.0.len()) + HEADER + self.0.keys.len().next_multiple_of(8)
     }
 
-    pub(super) fn into_bytes<W: Write>(&self, writer: &mut W) {
+    pub(super) fn write_to<W: Write>(&self, writer: &mut W) {
         let Columns { slots, hashes, weights, ends, keys } = &self.0;
         for word in [slots.len(), keys.len()] {
             writer.write_all(&(word as u64).to_ne_bytes()).expect("the buffer is as long as was asked for");

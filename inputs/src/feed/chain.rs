@@ -46,6 +46,11 @@ impl Chain {
         self.starts.remove(&number)
     }
 
+    /// Counts the lines of a header, before the first block is parsed.
+    pub(super) fn skip_lines(&mut self, lines: u64) {
+        self.before.lines += lines;
+    }
+
     /// The highest event time of all blocks whose turn has come.
     pub(super) fn highest(&self) -> Option<i64> {
         self.before.highest

@@ -75,8 +75,9 @@ impl FeedError {
 pub enum Bound {
     /// None will be judged by a highest event time before it that is below this.
     At(i64),
-    /// All partitions are silent: this process asks the others not to wait for it.
-    Idle,
+    /// All partitions are silent: this process asks the others not to wait for it. With the highest event time, if
+    /// there was an event.
+    Idle(Option<i64>),
     /// There will be no event.
     Done,
 }
@@ -157,26 +158,32 @@ impl Feed {
     }
 
     /// What no event of this process that is still to come falls short of, once all blocks whose turn has come by now
-    /// are counted. Silent live partitions follow the others.
+    /// are counted. Silent live partitions follow the others, or the furthest of them when all are silent.
     fn bound(&self) -> Bound {
         let (idle, active): (Vec<_>, Vec<_>) = self.partitions[self.done_through.load(Relaxed)..]
             .iter()
             .map(|p| (p, p.bound(&self.settings)))
             .filter(|(_, bound)| *bound < i64::MAX)
             .partition(|(p, _)| p.is_idle(&self.settings));
-        let newest_finished = || self.partitions.iter().filter(|p| p.is_done()).filter_map(|p| p.highest()).max();
+        let highest = || self.partitions.iter().filter_map(|p| p.highest()).max();
         match active.iter().map(|(_, bound)| *bound).min() {
             None if idle.is_empty() => Bound::Done,
-            lowest => match lowest.or_else(newest_finished) {
-                None => Bound::Idle,
-                Some(lowest) => {
-                    let raised = idle.iter().map(|(p, _)| {
-                        p.raise(lowest);
-                        p.bound(&self.settings)
-                    });
-                    Bound::At(raised.chain([lowest]).min().expect("one at least"))
-                }
-            },
+            None => {
+                let highest = highest();
+                highest.into_iter().for_each(|highest| idle.iter().for_each(|(p, _)| p.raise(highest)));
+                Bound::Idle(highest)
+            }
+            Some(lowest) => {
+                let raised = idle.iter().map(|(p, _)| {
+                    p.raise(lowest);
+                    p.bound(&self.settings)
+                });
+                Bound::At(raised.chain([lowest]).min().expect("one at least"))
+            }
         }
     }
+}
+
+fn newlines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
 }

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use super::chain::Chain;
 use super::cutter::{Cut, Cutter};
+use super::newlines;
 use super::{FeedError, FeedSettings};
-use crate::event::Events;
+use crate::event::{Events, MAX_RECORD_LINE};
 use crate::format::{self, Opened, Parser};
 use crate::source::{self, OpenedSource, Pull};
 
@@ -91,7 +92,7 @@ impl Partition {
             Stage::Sampling(source, Vec::new())
         } else {
             let (mut sample, mut failure) = (Vec::new(), None);
-            fill(&mut source, SAMPLE, &mut sample, &mut failure);
+            look(&mut source, &mut sample, &mut failure);
             if let Some(error) = failure.filter(|_| sample.is_empty()) {
                 return Err(unreadable(error));
             }
@@ -208,7 +209,7 @@ impl Reading {
             self.stage = Stage::Sampling(source, Vec::new());
         }
         if let Stage::Sampling(source, sample) = &mut self.stage {
-            let pull = fill(source, SAMPLE, sample, &mut self.failure);
+            let pull = look(source, sample, &mut self.failure);
             if pull == Pull::Idle && memchr::memchr(b'\n', sample).is_none() && self.failure.is_none() {
                 return Ok(None);
             }
@@ -217,19 +218,26 @@ impl Reading {
             };
             let opened = open(&of.name, &sample, settings)?;
             of.arrival.store(opened.arrival, Relaxed);
+            if settings.places {
+                of.chain().skip_lines(newlines(&sample[..opened.header]));
+            }
             let cutter = Cutter::new(opened.framing, sample, opened.header);
             self.stage = Stage::Open(source, opened, cutter);
         }
         let Stage::Open(source, opened, cutter) = &mut self.stage else { return Ok(None) };
         bytes.clear();
+        // At least a byte is asked for, so that an input's end is seen with its last block.
+        let mut want = settings.block_size.saturating_sub(cutter.pending.len()).max(1);
         loop {
-            // At least a byte is asked for, so that an input's end is seen with its last block.
-            let want = settings.block_size.saturating_sub(cutter.pending.len()).max(1);
             let pull = fill(source, want, &mut cutter.pending, &mut self.failure);
             let (offset, too_long) = match (cutter.cut(pull == Pull::Done, &mut bytes), pull) {
                 (Cut::Records { offset }, _) => (offset, false),
                 (Cut::TooLong { offset }, _) => (offset, true),
-                (Cut::Nothing, Pull::Filled) => continue,
+                (Cut::Nothing, Pull::Filled) => {
+                    // A record is larger than a block.
+                    want = settings.block_size.max(SAMPLE);
+                    continue;
+                }
                 (Cut::Nothing, Pull::Idle) => return self.failure.take().map_or(Ok(None), |e| Err(failed(e))),
                 (Cut::Nothing, Pull::Done) => {
                     self.stage = Stage::Done;
@@ -246,8 +254,23 @@ impl Reading {
 
 /// Settles the format of an input that starts with `sample`.
 fn open(name: &str, sample: &[u8], settings: &FeedSettings) -> Result<Opened, FeedError> {
-    let head = &sample[..sample.len().min(SAMPLE)];
+    let head = &sample[..sample.len().min(SAMPLE.max(first_line(sample)))];
     format::open(&settings.format, &settings.wanted, head).map_err(|e| FeedError::Format(name.into(), e))
+}
+
+/// Pulls what settles the format of an input: [`SAMPLE`] bytes, and more if the first line is longer.
+fn look(source: &mut OpenedSource, sample: &mut Vec<u8>, failure: &mut Option<io::Error>) -> Pull {
+    loop {
+        let pull = fill(source, SAMPLE, sample, failure);
+        if pull != Pull::Filled || first_line(sample) < sample.len() || sample.len() > MAX_RECORD_LINE {
+            return pull;
+        }
+    }
+}
+
+/// How long the first line is, with its newline.
+fn first_line(sample: &[u8]) -> usize {
+    memchr::memchr(b'\n', sample).map_or(sample.len(), |end| end + 1)
 }
 
 /// Pulls until `want` bytes were added, or the source pauses or ends; what it did last. A source that fails pauses for

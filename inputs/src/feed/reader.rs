@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Before, Block, Bound, Feed, FeedError};
+use super::{Before, Block, Bound, Feed, FeedError, newlines};
 use crate::event::{Events, MAX_RECORD, Reason};
 use crate::source::Pull;
 
@@ -113,8 +113,4 @@ impl Reader {
         }
         bound
     }
-}
-
-fn newlines(bytes: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', bytes).count() as u64
 }

@@ -11,7 +11,6 @@ use super::{OpenedSource, Pull, Source};
 struct Stored {
     bytes: Box<dyn Read + Send>,
     taken: Arc<AtomicU64>,
-    before: u64,
     size: u64,
 }
 
@@ -21,7 +20,7 @@ impl Source for Stored {
         if n > 0 {
             return Ok(Pull::Filled);
         }
-        let taken = self.taken.load(Ordering::Relaxed) - self.before;
+        let taken = self.taken.load(Ordering::Relaxed);
         if taken < self.size {
             let shrunk = format!("it ended at byte {taken} and held {} bytes when it was opened", self.size);
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, shrunk));
@@ -37,8 +36,8 @@ pub(super) fn open(name: &str, taken: Arc<AtomicU64>) -> io::Result<OpenedSource
     if meta.is_dir() {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
     }
-    let (size, before) = (meta.len(), taken.load(Ordering::Relaxed));
-    let bytes = decompress(file, taken.clone())?;
-    let source = Box::new(Stored { bytes, taken, before, size });
+    let size = meta.len();
+    let (bytes, taken) = decompress(file, taken)?;
+    let source = Box::new(Stored { bytes, taken, size });
     Ok(OpenedSource { source, size: Some(size) })
 }

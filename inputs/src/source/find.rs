@@ -72,7 +72,9 @@ fn walk(directory: &str, inputs: &mut Vec<String>) -> Result<(), FindError> {
 /// Adds what the glob `pattern` matches.
 fn expand(pattern: &str, inputs: &mut Vec<String>) -> Result<(), FindError> {
     let before = inputs.len();
-    let paths = glob::glob(pattern).map_err(|e| FindError::BadGlob(pattern.into(), e.to_string()))?;
+    // As shells do, and as directories are read.
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+    let paths = glob::glob_with(pattern, options).map_err(|e| FindError::BadGlob(pattern.into(), e.to_string()))?;
     for path in paths {
         let path = path.map_err(|e| FindError::Unreadable(e.path().to_string_lossy().into_owned(), e.into()))?;
         match path.to_string_lossy() {

@@ -38,7 +38,7 @@ fn read_ahead(name: &str, bytes: impl Read + Send + 'static, taken: Arc<AtomicU6
     let (give, pieces) = sync_channel(AHEAD);
     let read = move || {
         let mut bytes = match decompress(bytes, taken) {
-            Ok(bytes) => bytes,
+            Ok((bytes, _)) => bytes,
             Err(e) => return drop(give.send(Err(e))),
         };
         loop {

@@ -81,6 +81,9 @@ pub const SOURCES: &[SourceKind] = &[
 ];
 
 /// The kind of the input called `name`.
+///
+/// # Panics
+/// Never: the last kind claims every name.
 pub fn kind(name: &str) -> &'static SourceKind {
     SOURCES.iter().find(|kind| (kind.claims)(name)).expect("the last kind claims every name")
 }

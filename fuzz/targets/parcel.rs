@@ -1,0 +1,27 @@
+//! Any bytes as a parcel from another process: they panic, which ends the process with an error, or read as rows; they
+//! never run wild, take much memory, or go on for ever.
+#![no_main]
+
+use std::hint::black_box;
+use std::panic::{catch_unwind, set_hook};
+use std::sync::Once;
+
+use hitters_dataflows::parcel::Parcel;
+use timely::bytes::arc::BytesMut;
+use timely::dataflow::channels::ContainerBytes;
+
+static QUIET: Once = Once::new();
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    // The fuzzer's own hook would end the process.
+    QUIET.call_once(|| set_hook(Box::new(|_| {})));
+    let _ = catch_unwind(|| {
+        let parcel = Parcel::from_bytes(BytesMut::from(bytes.to_vec()).freeze());
+        parcel.rows.for_each_run(|slot, hashes, weights, key| {
+            black_box((slot, weights));
+            for i in 0..hashes.len() {
+                black_box(key(i));
+            }
+        });
+    });
+});
