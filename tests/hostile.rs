@@ -136,6 +136,16 @@ fn long_records_are_read_from_a_file_as_fast_as_short_ones() {
 }
 
 #[test]
+#[ignore = "the sketch meets the overflow first and does not say which key it is (dataflows/src/sketch/mod.rs, Overflow)"]
+fn a_count_that_overflows_is_an_error_that_names_its_key_in_every_mode() {
+    let events = "ts,key,w\n1,a,18446744073709551615\n1,b,1\n1,a,1\n";
+    for mode in ["exact", "both", "approx"] {
+        let done = hitters(["run", "--weight", "w", "--mode", mode]).input(events).go();
+        assert_eq!(done.refuses(&["the count of key \"a\" passes 2^64 - 1", "smaller weights"]).out, b"");
+    }
+}
+
+#[test]
 fn json_nested_a_hundred_thousand_deep_is_malformed() {
     let deep = format!("{{\"key\":{}1{}}}\n{{\"key\":2}}\n", "[".repeat(100_000), "]".repeat(100_000));
     let done = hitters(["run", "-f", "ndjson"]).input(deep).go().ends(0).says("malformed 1");

@@ -27,6 +27,7 @@ use std::{
         mpsc::{Sender, channel},
     },
     thread::{self, JoinHandle},
+    time::Instant,
 };
 
 pub use self::{
@@ -38,6 +39,7 @@ pub use self::{
 };
 use self::{
     gather::Gathering,
+    handshake::Failure,
     hello::{Introduction, Run},
     link::Event,
     me::Me,
@@ -104,13 +106,22 @@ fn check(settings: &ClusterSettings, hello: &Hello) -> Result<Me, ClusterError> 
     }
 }
 
-/// Meets `targets` once, for them to see what is wrong with this process.
+/// Meets `targets` once, for them to see what is wrong with this process. Those that are just starting get the grace to
+/// be there.
 fn show(me: &Me, targets: impl IntoIterator<Item = usize>) {
     let me = &me.in_haste();
     thread::scope(|scope| {
         for target in targets {
             // Where the system has no thread for it, the others find out when their patience ends.
-            let meeting = move || drop(connect::dial_once(me, target));
+            let meeting = move || {
+                let began = Instant::now();
+                while let Err(Failure::Stranger(_)) = connect::dial_once(me, target) {
+                    if began.elapsed() > me.settings.grace {
+                        break;
+                    }
+                    thread::sleep(me.settings.retry);
+                }
+            };
             let _ = thread::Builder::new().name(format!("cluster:show-{target}")).spawn_scoped(scope, meeting);
         }
     });
