@@ -1,7 +1,7 @@
 //! Any bytes as `common`: no record panics, vanishes, comes twice, or depends on where the input is cut.
 #![no_main]
 
-#[path = "../../inputs/tests/check/mod.rs"]
+#[path = "../../../inputs/tests/check/mod.rs"]
 mod check;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| check::check("common", bytes));
