@@ -9,6 +9,7 @@ use timely::dataflow::operators::Input;
 use timely::dataflow::{InputHandle, ProbeHandle};
 use timely::worker::Worker;
 
+use crate::count::CountError;
 use crate::count::open::CountSettings;
 use crate::gather::Gather;
 use crate::ingest::{Ingest, IngestSettings};
@@ -98,7 +99,7 @@ pub fn run(
         }
         if now > epoch || mark == Mark::Done {
             if let Err(overflow) = ingest.flush() {
-                watch.failed(overflow.into());
+                watch.failed(CountError::from(overflow).into());
             }
             if let Some(parcels) = &mut parcels {
                 ingest.full().for_each(|mut parcel| parcels.send_batch(&mut parcel));

@@ -5,9 +5,10 @@ mod combine;
 mod outbox;
 mod sketches;
 
+use crate::count::CountOverflow;
 use crate::mark::Mark;
 use crate::parcel::Parcel;
-use crate::sketch::{Overflow, SpaceSaving};
+use crate::sketch::SpaceSaving;
 use crate::window::{Judge, Judgement, Slot, Windows};
 use combine::Combine;
 use outbox::Outbox;
@@ -53,7 +54,7 @@ struct Sinks {
     outbox: Outbox,
     exact: bool,
     sketches: Option<Sketches>,
-    overflow: Option<Overflow>,
+    overflow: Option<CountOverflow>,
 }
 
 impl Sinks {
@@ -63,9 +64,9 @@ impl Sinks {
             self.outbox.push(slot, hash, weight, key);
         }
         if let Some(sketches) = &mut self.sketches
-            && let Err(overflow) = sketches.add(slot, hash, weight, key)
+            && sketches.add(slot, hash, weight, key).is_err()
         {
-            self.overflow.get_or_insert(overflow);
+            self.overflow.get_or_insert_with(|| CountOverflow { key: key.to_vec() });
         }
     }
 }
@@ -132,8 +133,8 @@ impl Ingest {
     /// Empties the combined counts into parcels and sketches, so that whatever came before is on its way.
     ///
     /// # Errors
-    /// [`Overflow`] when a sketch's certain count passed 2^64 - 1 since the last time.
-    pub fn flush(&mut self) -> Result<(), Overflow> {
+    /// [`CountOverflow`] when a sketch's certain count passed 2^64 - 1 since the last time.
+    pub fn flush(&mut self) -> Result<(), CountOverflow> {
         let sinks = &mut self.sinks;
         self.combine.flush(|slot, hash, weight, key| sinks.give(slot, hash, weight, key));
         self.sinks.overflow.take().map_or(Ok(()), Err)

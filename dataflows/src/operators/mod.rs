@@ -9,7 +9,7 @@ pub mod rank;
 
 use crate::count::CountError;
 use crate::ranking::Ranking;
-use crate::sketch::{DamagedSketch, MergeError, Overflow};
+use crate::sketch::{DamagedSketch, MergeError};
 
 /// What comes out of a job.
 #[derive(Debug)]
@@ -26,9 +26,6 @@ pub enum JobError {
     /// Exact counts cannot be kept.
     #[error(transparent)]
     Count(#[from] CountError),
-    /// A sketch's certain count does not fit.
-    #[error(transparent)]
-    Overflow(#[from] Overflow),
     /// Sketches of two workers do not go together.
     #[error(transparent)]
     Merge(#[from] MergeError),
