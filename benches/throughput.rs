@@ -76,7 +76,7 @@ fn parse(what: &str, input: &[u8], name: &str) {
         let mut rest = records;
         while !rest.is_empty() {
             let end = rest[..rest.len().min(512 << 10)].iter().rposition(|&b| b == b'\n').map_or(rest.len(), |n| n + 1);
-            events.begin(0, i64::MAX);
+            events.begin(&rest[..end], 0, i64::MAX);
             opened.parser.parse(&rest[..end], &mut events);
             count += events.len() as u64;
             rest = &rest[end..];
@@ -90,14 +90,15 @@ fn parse(what: &str, input: &[u8], name: &str) {
 fn stages(name: &str, input: &[u8]) {
     let opened = format::open("csv", &Wanted::default(), &input[..64 << 10]).expect("generated inputs open");
     let mut events = Events::new(7);
-    events.begin(0, i64::MAX);
-    opened.parser.parse(&input[opened.header..], &mut events);
+    let block = &input[opened.header..];
+    events.begin(block, 0, i64::MAX);
+    opened.parser.parse(block, &mut events);
     let count = events.len() as u64;
     let windows = Windows { lengths: vec![HOUR], out_of_orderness: 5000, allowed_lateness: 0 };
     let settings = IngestSettings { windows, exact: true, sketch: None };
     report(&format!("combine and pack, {name}"), count, 0, || {
         let mut ingest = Ingest::new(&settings, 0, 2);
-        let given = events.iter().map(|e| Event { time: e.time, weight: e.weight, hash: e.hash, key: e.key });
+        let given = events.iter(block).map(|e| Event { time: e.time, weight: e.weight, hash: e.hash, key: e.key });
         ingest.add_all(None, given, |_, _| {});
         ingest.flush().expect("no count overflows");
         std::hint::black_box(ingest.full().count());
@@ -105,13 +106,13 @@ fn stages(name: &str, input: &[u8]) {
     });
     report(&format!("count, {name}"), count, 0, || {
         let mut table = Table::default();
-        events.iter().try_for_each(|e| table.add(e.hash, e.weight, e.key)).expect("no count overflows");
+        events.iter(block).try_for_each(|e| table.add(e.hash, e.weight, e.key)).expect("no count overflows");
         std::hint::black_box(table.len());
         None
     });
     report(&format!("sketch of 1 MiB, {name}"), count, 0, || {
         let mut sketch = SpaceSaving::with_memory(1 << 20);
-        events.iter().try_for_each(|e| sketch.add(e.hash, e.key, e.weight)).expect("no count overflows");
+        events.iter(block).try_for_each(|e| sketch.add(e.hash, e.key, e.weight)).expect("no count overflows");
         std::hint::black_box(sketch.total());
         None
     });

@@ -100,7 +100,7 @@ fn measure(format: &str, header: &str, variant: Option<&str>, record: Record) {
         (events, rejected) = (0, 0);
         let start = Instant::now();
         for block in &blocks {
-            out.begin(0, i64::MAX);
+            out.begin(block, 0, i64::MAX);
             opened.parser.parse(block, &mut out);
             events += out.len();
             rejected += out.rejected().len();

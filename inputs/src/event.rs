@@ -1,4 +1,6 @@
-//! The events of one block, in columns, and the records that gave none.
+//! The events of one block, and the records that gave none.
+
+use std::ops::Range;
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
 
@@ -81,50 +83,59 @@ pub struct Event<'a> {
     pub at: u32,
 }
 
-/// The events of one block in columns, in the order of their records, beside the records that were rejected.
+/// One event as it is kept.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    time: i64,
+    weight: u64,
+    hash: u64,
+    record: u32,
+    /// Where its key starts: in the block, or from the block's length on among the keys that do not stand in it.
+    key: u32,
+    key_length: u32,
+}
+
+/// The events of one block, in the order of their records, beside the records that were rejected. A key that stands in
+/// the block as it is stays there; only one that does not is copied.
 #[derive(Debug)]
 pub struct Events {
-    times: Vec<i64>,
-    weights: Vec<u64>,
-    hashes: Vec<u64>,
-    records: Vec<u32>,
-    ends: Vec<u32>,
+    rows: Vec<Row>,
+    /// Keys that do not stand in the block.
     keys: Vec<u8>,
     rejected: Vec<Rejected>,
     secrets: RapidSecrets,
+    /// The addresses of the block's bytes.
+    block: Range<usize>,
     arrival: i64,
     latest: i64,
+    /// The highest event time.
+    highest: i64,
 }
 
 impl Events {
     /// An empty batch whose key hashes use `seed`; all workers and processes of a run share one seed.
     pub fn new(seed: u64) -> Self {
         Events {
-            times: Vec::new(),
-            weights: Vec::new(),
-            hashes: Vec::new(),
-            records: Vec::new(),
-            ends: Vec::new(),
+            rows: Vec::new(),
             keys: Vec::new(),
             rejected: Vec::new(),
             secrets: RapidSecrets::seed(seed),
+            block: 0..0,
             arrival: 0,
             latest: i64::MAX,
+            highest: i64::MIN,
         }
     }
 
-    /// Empties the batch for a new block: records without a time field happen at `arrival`, and those after `latest`
-    /// are rejected as [`Reason::Future`] (both in milliseconds since the Unix epoch).
-    pub fn begin(&mut self, arrival: i64, latest: i64) {
-        self.times.clear();
-        self.weights.clear();
-        self.hashes.clear();
-        self.records.clear();
-        self.ends.clear();
+    /// Empties the batch for the records of `block`: those without a time field happen at `arrival`, and those after
+    /// `latest` are rejected as [`Reason::Future`] (both in milliseconds since the Unix epoch).
+    pub fn begin(&mut self, block: &[u8], arrival: i64, latest: i64) {
+        self.rows.clear();
         self.keys.clear();
         self.rejected.clear();
-        self.arrival = arrival;
-        self.latest = latest;
+        let start = block.as_ptr().addr();
+        self.block = start..start + block.len();
+        (self.arrival, self.latest, self.highest) = (arrival, latest, i64::MIN);
     }
 
     /// The time given to records that carry none.
@@ -133,7 +144,7 @@ impl Events {
     }
 
     /// Adds the event of the record that starts at `at`, or rejects it when its time is beyond the latest accepted
-    /// one or its key is over [`MAX_KEY`]. Amortized O(key length).
+    /// one or its key is over [`MAX_KEY`]. O(key length).
     #[inline]
     pub fn push(&mut self, at: usize, time: i64, weight: u64, key: &[u8]) {
         if time > self.latest {
@@ -142,12 +153,21 @@ impl Events {
         if key.len() > MAX_KEY {
             return self.reject(at, Reason::TooLong);
         }
-        self.times.push(time);
-        self.weights.push(weight);
-        self.hashes.push(rapidhash_v3_micro_inline::<true, false>(key, &self.secrets));
-        self.records.push(at as u32);
+        let hash = rapidhash_v3_micro_inline::<true, false>(key, &self.secrets);
+        let (place, key_length) = (self.place(key) as u32, key.len() as u32);
+        self.highest = self.highest.max(time);
+        self.rows.push(Row { time, weight, hash, record: at as u32, key: place, key_length });
+    }
+
+    /// Where a key is kept: in the block if it is a part of it.
+    #[inline]
+    fn place(&mut self, key: &[u8]) -> usize {
+        let start = key.as_ptr().addr();
+        if start >= self.block.start && start + key.len() <= self.block.end {
+            return start - self.block.start;
+        }
         self.keys.extend_from_slice(key);
-        self.ends.push(self.keys.len() as u32);
+        self.block.len() + self.keys.len() - key.len()
     }
 
     /// Notes that the record that starts at `at` gave no event.
@@ -163,12 +183,12 @@ impl Events {
 
     /// The number of events.
     pub fn len(&self) -> usize {
-        self.times.len()
+        self.rows.len()
     }
 
     /// Whether there is no event.
     pub fn is_empty(&self) -> bool {
-        self.times.is_empty()
+        self.rows.is_empty()
     }
 
     /// Where the record of the `number`-th event starts, in bytes from the start of its block.
@@ -176,22 +196,27 @@ impl Events {
     /// # Panics
     /// When there are not that many events.
     pub fn record_of(&self, number: usize) -> u32 {
-        self.records[number]
+        self.rows[number].record
     }
 
-    /// The highest event time, if there is an event. O(events).
+    /// The highest event time, if there is an event.
     pub fn latest_time(&self) -> Option<i64> {
-        self.times.iter().copied().max()
+        (!self.is_empty()).then_some(self.highest)
     }
 
-    /// The events in the order of their records.
-    pub fn iter(&self) -> impl Iterator<Item = Event<'_>> {
-        let mut from = 0;
-        let columns = self.times.iter().zip(&self.weights).zip(&self.hashes).zip(&self.records).zip(&self.ends);
-        columns.map(move |((((&time, &weight), &hash), &at), &end)| {
-            let key = &self.keys[from..end as usize];
-            from = end as usize;
-            Event { time, weight, hash, key, at }
+    /// The events of the `block` that was read, in the order of their records.
+    ///
+    /// # Panics
+    /// When the block is another one.
+    pub fn iter<'a>(&'a self, block: &'a [u8]) -> impl Iterator<Item = Event<'a>> {
+        self.rows.iter().map(|&Row { time, weight, hash, record, key, key_length }| {
+            let (key, length) = (key as usize, key_length as usize);
+            let key = match key.checked_sub(self.block.len()) {
+                Some(own) if length > 0 => &self.keys[own..][..length],
+                Some(_) => &[],
+                None => &block[key..][..length],
+            };
+            Event { time, weight, hash, key, at: record }
         })
     }
 }

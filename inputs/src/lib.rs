@@ -1,5 +1,4 @@
-//! From bytes to events: [`source`] reads blocks of whole records, [`format`](mod@format) turns them into the columns
-//! of [`event`], [`time`] reads times, and [`feed`] hands each worker of a process its next block together with the
+//! From bytes to events: [`source`] reads blocks of whole records, [`format`](mod@format) turns them into [`event`]s, [`time`] reads times, and [`feed`] hands each worker of a process its next block together with the
 //! highest event time before it.
 //!
 //! Nothing here knows windows, workers of other processes, or timely.
@@ -7,5 +6,6 @@
 pub mod event;
 pub mod feed;
 pub mod format;
+mod scan;
 pub mod source;
 pub mod time;

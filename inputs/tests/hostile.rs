@@ -21,7 +21,7 @@ fn valid_inputs_are_read_whole() {
         let pattern = Some("(?<ts>[^ ]+) [A-Z]+ (?<key>.*)".to_string()).filter(|_| format.name == "regex");
         let opened = open(format.name, &Wanted { pattern, ..Wanted::default() }, bytes).expect(format.name);
         let mut out = Events::new(1);
-        out.begin(5, i64::MAX);
+        out.begin(&bytes[opened.header..], 5, i64::MAX);
         opened.parser.parse(&bytes[opened.header..], &mut out);
         assert!(!out.is_empty() && out.rejected().is_empty(), "{}: {:?}", format.name, out.rejected());
     }

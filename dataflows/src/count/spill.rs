@@ -1,7 +1,7 @@
 //! Counts that outgrow memory: sorted runs in one temporary file, merged when they are wanted.
 //!
-//! A run holds its keys in the order of (hash, key bytes), each as hash u64 LE, count u64 LE, key length u32 LE, key
-//! bytes. The file has no name in its directory from the start, so that nothing is left of it however the process ends.
+//! A run holds its keys in the order of (lower half of the hash, key bytes), each as half hash u32 LE, key length u32 LE,
+//! count u64 LE, key bytes. The file has no name in its directory from the start, so that nothing is left of it however the process ends.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -106,10 +106,10 @@ impl Counts {
     pub fn spill(&mut self) -> Result<(), CountError> {
         let table = std::mem::take(&mut self.table);
         let Spilled { file, start } = self.writer()?;
-        let mut rows: Vec<_> = table.iter().collect();
-        rows.sort_unstable_by(|a, b| (a.0, a.2).cmp(&(b.0, b.2)));
         let mut out = BufWriter::with_capacity(1 << 20, &file);
-        rows.iter()
+        table
+            .sorted()
+            .iter()
             .try_for_each(|(hash, count, key)| write(&mut out, *hash, *count, key))
             .and_then(|()| out.flush())
             .map_err(|e| self.failed(e))?;
@@ -125,7 +125,7 @@ impl Counts {
     pub fn top(&self, k: usize) -> Result<Vec<(u64, Vec<u8>)>, CountError> {
         let mut top = Top::new(k);
         if self.runs.is_empty() {
-            self.table.iter().for_each(|(_, count, key)| top.give(count, key));
+            self.table.iter().for_each(|(count, key)| top.give(count, key));
         } else {
             self.merge(|count, key| top.give(count, key))?;
         }
@@ -134,9 +134,7 @@ impl Counts {
 
     /// Calls `each` with the count of every key, summed over memory and all runs.
     fn merge(&self, mut each: impl FnMut(u64, &[u8])) -> Result<(), CountError> {
-        let mut rows: Vec<_> = self.table.iter().collect();
-        rows.sort_unstable_by(|a, b| (a.0, a.2).cmp(&(b.0, b.2)));
-        let mut rows = rows.into_iter().peekable();
+        let mut rows = self.table.sorted().into_iter().peekable();
         let mut runs = Vec::new();
         for range in &self.runs {
             runs.push(Run::new(self, range)?);
@@ -147,7 +145,7 @@ impl Counts {
         }
         // The smallest key of all, and its sum so far.
         let mut current: Option<Record> = None;
-        let mut add = |hash: u64, count: u64, key: &[u8]| -> Result<(), CountOverflow> {
+        let mut add = |hash: u32, count: u64, key: &[u8]| -> Result<(), CountOverflow> {
             match &mut current {
                 Some(record) if record.hash == hash && record.key == key => {
                     let sum = record.count.checked_add(count);
@@ -215,15 +213,15 @@ struct Spilled {
 /// One key's count in a run.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Record {
-    hash: u64,
+    hash: u32,
     key: Vec<u8>,
     count: u64,
 }
 
-fn write(out: &mut impl Write, hash: u64, count: u64, key: &[u8]) -> io::Result<()> {
+fn write(out: &mut impl Write, hash: u32, count: u64, key: &[u8]) -> io::Result<()> {
     out.write_all(&hash.to_le_bytes())?;
-    out.write_all(&count.to_le_bytes())?;
     out.write_all(&(key.len() as u32).to_le_bytes())?;
+    out.write_all(&count.to_le_bytes())?;
     out.write_all(key)
 }
 
@@ -245,13 +243,14 @@ impl<'a> Run<'a> {
     }
 
     fn take(&mut self) -> io::Result<Option<Record>> {
-        if !self.fill(20)? {
+        if !self.fill(16)? {
             return Ok(None);
         }
-        let word = |from| u64::from_le_bytes(self.buffer[self.at + from..][..8].try_into().expect("8 bytes"));
-        let (hash, count) = (word(0), word(8));
-        let length = u32::from_le_bytes(self.buffer[self.at + 16..][..4].try_into().expect("4 bytes")) as usize;
-        self.at += 20;
+        let head = &self.buffer[self.at..];
+        let half = |from| u32::from_le_bytes(head[from..][..4].try_into().expect("4 bytes"));
+        let (hash, length) = (half(0), half(4) as usize);
+        let count = u64::from_le_bytes(head[8..16].try_into().expect("8 bytes"));
+        self.at += 16;
         if !self.fill(length)? {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

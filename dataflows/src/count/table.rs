@@ -1,8 +1,12 @@
 //! A hash table from keys to counts, made for much adding and one walk at the end.
 //!
-//! `slots` is an open-addressing table with linear probing of `tag | ticket` words, half of the hash being the tag.
-//! A ticket is a key's number in `entries`; key bytes stand one after the other in `arena`, in chunks, so that growing
-//! moves neither keys nor counts. (The ticket idea: Xue and Marcus, *Global Hash Tables Strike Back!*, 2025.)
+//! `slots` is an open-addressing table with linear probing of `tag | ticket` words. The tag is half of the key's hash, and
+//! a slot's place is the tag's highest bits: the slots stand in the order of their tags (but for what probing moved), and
+//! growing needs nothing but them. A ticket is a key's number in `entries`, which holds its count and, if it is short, its
+//! bytes. So a key costs two reads far apart, which [`Table::add_group`] has under way for many rows at once. Longer keys
+//! stand one after the other in `arena`, in chunks, so that growing moves neither keys nor counts.
+//!
+//! The ticket idea: Xue and Marcus, *Global Hash Tables Strike Back!*, arXiv 2505.04153, 2025.
 
 use super::CountOverflow;
 use crate::key::same;
@@ -11,14 +15,19 @@ use crate::key::same;
 const CHUNK: usize = 1 << 20;
 /// How many rows are looked up together, so that their cache misses overlap.
 const GROUP: usize = 64;
+/// Keys up to this length stand in their entry.
+const INLINE: usize = 23;
+/// In the place of a length: the key stands in the arena.
+const FAR: u8 = u8::MAX;
 
-/// One key's count.
+/// One key's count; two to a cache line.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 struct Entry {
-    hash: u64,
     count: u64,
-    /// Where its bytes start in the arena, shifted left by 17 bits, and their number.
-    key: u64,
+    /// The key's bytes, or for a [`FAR`] one where they start in the arena, shifted left by 17 bits, and their number.
+    key: [u8; INLINE],
+    length: u8,
 }
 
 /// A table of exact counts.
@@ -31,6 +40,12 @@ pub struct Table {
 
 /// An empty slot. No key has it: tickets are below `u32::MAX`.
 const EMPTY: u64 = u64::MAX;
+
+/// The half of a hash that the table goes by, in the upper half of the word.
+#[inline]
+fn tag(hash: u64) -> u64 {
+    hash << 32
+}
 
 impl Table {
     /// The number of keys.
@@ -48,7 +63,7 @@ impl Table {
         self.slots.capacity() * 8 + self.entries.capacity() * size_of::<Entry>() + self.arena.memory()
     }
 
-    /// Adds `weight` to the count of `key`, whose hash must always be the same. Amortized O(1).
+    /// Adds `weight` to the count of `key`, whose hash must always be the same; its lower half is used. Amortized O(1).
     ///
     /// # Errors
     /// [`CountOverflow`] when the count passes 2^64 - 1.
@@ -57,28 +72,27 @@ impl Table {
     /// At 2^32 - 1 keys.
     #[inline]
     pub fn add(&mut self, hash: u64, weight: u64, key: &[u8]) -> Result<(), CountOverflow> {
-        if (self.entries.len() + 1) * 4 > self.slots.len() * 3 {
+        if (self.entries.len() + 1) * 8 > self.slots.len() * 5 {
             self.grow();
         }
-        let mask = self.slots.len() - 1;
-        let tag = hash & !u64::from(u32::MAX);
-        let mut at = hash as usize & mask;
+        let tag = tag(hash);
+        let mut at = self.home(tag);
         loop {
             let slot = self.slots[at];
             if slot == EMPTY {
                 assert!(self.entries.len() < u32::MAX as usize, "a window's keys on one worker are below 2^32");
                 self.slots[at] = tag | self.entries.len() as u64;
-                self.entries.push(Entry { hash, count: weight, key: self.arena.push(key) });
+                self.entries.push(self.arena.entry(weight, key));
                 return Ok(());
             }
             if slot & !u64::from(u32::MAX) == tag {
                 let entry = &mut self.entries[slot as u32 as usize];
-                if same(self.arena.get(entry.key), key) {
+                if same(self.arena.key(entry), key) {
                     entry.count = entry.count.checked_add(weight).ok_or_else(|| CountOverflow { key: key.to_vec() })?;
                     return Ok(());
                 }
             }
-            at = (at + 1) & mask;
+            at = (at + 1) & (self.slots.len() - 1);
         }
     }
 
@@ -87,23 +101,44 @@ impl Table {
     /// # Errors
     /// [`CountOverflow`] when a count passes 2^64 - 1.
     pub fn add_all(&mut self, other: &Table) -> Result<(), CountOverflow> {
-        other.iter().try_for_each(|(hash, count, key)| self.add(hash, count, key))
+        other.tagged().try_for_each(|(tag, count, key)| self.add(u64::from(tag), count, key))
     }
 
-    /// Hash, count and key of every key, in the order in which they first came.
-    pub fn iter(&self) -> impl Iterator<Item = (u64, u64, &[u8])> {
-        self.entries.iter().map(|entry| (entry.hash, entry.count, self.arena.get(entry.key)))
+    /// Count and key of every key, in the order in which they first came.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.entries.iter().map(|entry| (entry.count, self.arena.key(entry)))
+    }
+
+    /// The lower half of the hash, the count and the key of every key, nearly in the order of the first.
+    fn tagged(&self) -> impl Iterator<Item = (u32, u64, &[u8])> {
+        self.slots.iter().filter(|slot| **slot != EMPTY).map(|&slot| {
+            let entry = &self.entries[slot as u32 as usize];
+            ((slot >> 32) as u32, entry.count, self.arena.key(entry))
+        })
+    }
+
+    /// The lower half of the hash, the count and the key of every key, in the order of half hash and key.
+    pub fn sorted(&self) -> Vec<(u32, u64, &[u8])> {
+        let mut rows: Vec<_> = self.tagged().collect();
+        rows.sort_by(|a, b| (a.0, a.2).cmp(&(b.0, b.2)));
+        rows
+    }
+
+    /// Where the slots of a tag begin.
+    #[inline]
+    fn home(&self, tag: u64) -> usize {
+        (tag >> 32 << self.slots.len().trailing_zeros() >> 32) as usize
     }
 
     fn grow(&mut self) {
         let size = (self.slots.len() * 2).max(16);
-        self.slots = vec![EMPTY; size];
-        for (ticket, entry) in self.entries.iter().enumerate() {
-            let mut at = entry.hash as usize & (size - 1);
+        let old = std::mem::replace(&mut self.slots, vec![EMPTY; size]);
+        for slot in old.into_iter().filter(|slot| *slot != EMPTY) {
+            let mut at = self.home(slot);
             while self.slots[at] != EMPTY {
                 at = (at + 1) & (size - 1);
             }
-            self.slots[at] = entry.hash & !u64::from(u32::MAX) | ticket as u64;
+            self.slots[at] = slot;
         }
     }
 }
@@ -115,8 +150,29 @@ struct Arena {
 }
 
 impl Arena {
-    /// Keeps a key of less than 128 KiB.
+    /// An entry for a key of less than 128 KiB, kept here if it is not short.
     #[inline]
+    fn entry(&mut self, count: u64, key: &[u8]) -> Entry {
+        let mut entry = Entry { count, key: [0; INLINE], length: FAR };
+        match entry.key.get_mut(..key.len()) {
+            Some(inline) => {
+                inline.copy_from_slice(key);
+                entry.length = key.len() as u8;
+            }
+            None => entry.key[..8].copy_from_slice(&self.push(key).to_le_bytes()),
+        }
+        entry
+    }
+
+    /// The key of an entry.
+    #[inline]
+    fn key<'a>(&'a self, entry: &'a Entry) -> &'a [u8] {
+        match entry.key.get(..entry.length as usize) {
+            Some(inline) => inline,
+            None => self.get(u64::from_le_bytes(*entry.key.first_chunk().expect("an entry has room for a place"))),
+        }
+    }
+
     fn push(&mut self, key: &[u8]) -> u64 {
         let room = self.chunks.last().map_or(0, |chunk| CHUNK - chunk.len());
         if room < key.len() || self.chunks.is_empty() {
@@ -147,7 +203,6 @@ impl Arena {
     }
 }
 
-/// Hints that rows will be looked up together; see [`Table::add_group`].
 impl Table {
     /// Adds up to any number of rows, looking them up in groups so that their cache misses overlap.
     ///
@@ -175,18 +230,13 @@ impl Table {
         if self.slots.len() < 1 << 14 {
             return;
         }
-        let mask = self.slots.len() - 1;
         let mut tickets = [0u32; GROUP];
         for (ticket, hash) in tickets.iter_mut().zip(group) {
-            *ticket = self.slots[*hash as usize & mask] as u32;
-        }
-        let mut keys = [0u64; GROUP];
-        for (key, ticket) in keys.iter_mut().zip(&tickets[..group.len()]) {
-            *key = self.entries.get(*ticket as usize).map_or(0, |entry| entry.key);
+            *ticket = self.slots[self.home(tag(*hash))] as u32;
         }
         let mut sum = 0u8;
-        for &key in &keys[..group.len()] {
-            sum ^= self.arena.get(key).first().copied().unwrap_or(0);
+        for &ticket in &tickets[..group.len()] {
+            sum ^= self.entries.get(ticket as usize).map_or(0, |entry| entry.length);
         }
         std::hint::black_box(sum);
     }
@@ -209,7 +259,7 @@ mod tests {
                 table.add(hash(key), *weight, key.as_bytes()).unwrap();
                 *map.entry(key.as_bytes().to_vec()).or_insert(0) += weight;
             }
-            let counts: HashMap<_, _> = table.iter().map(|(_, count, key)| (key.to_vec(), count)).collect();
+            let counts: HashMap<_, _> = table.iter().map(|(count, key)| (key.to_vec(), count)).collect();
             prop_assert_eq!(table.len(), counts.len());
             prop_assert_eq!(counts, map);
         }
@@ -224,9 +274,12 @@ mod tests {
         table.add_group(&hashes, &weights, |i| &keys[i]).unwrap();
         table.add_group(&hashes, &weights, |i| &keys[i]).unwrap();
         assert_eq!(table.len(), keys.len());
-        for (i, (hash, count, key)) in table.iter().enumerate() {
-            assert_eq!((hash, count, key), (hashes[i], 2 * weights[i], keys[i].as_slice()));
+        for (i, (count, key)) in table.iter().enumerate() {
+            assert_eq!((count, key), (2 * weights[i], keys[i].as_slice()));
         }
+        let sorted = table.sorted();
+        assert_eq!(sorted.len(), keys.len());
+        assert!(sorted.is_sorted_by_key(|(half, _, key)| (*half, *key)));
     }
 
     #[test]

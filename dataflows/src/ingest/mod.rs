@@ -10,7 +10,7 @@ use crate::mark::Mark;
 use crate::parcel::Parcel;
 use crate::sketch::SpaceSaving;
 use crate::window::{Judge, Judgement, Slot, Windows};
-use combine::Combine;
+use combine::{Combine, GROUP};
 use outbox::Outbox;
 use sketches::Sketches;
 pub use sketches::Summary;
@@ -38,9 +38,6 @@ pub struct Event<'a> {
     /// Its key.
     pub key: &'a [u8],
 }
-
-/// How many events are judged before they are combined, so that the places they go to are read in time.
-const GROUP: usize = 32;
 
 /// One worker's events on their way into the dataflow.
 pub struct Ingest {
@@ -98,7 +95,8 @@ impl Ingest {
         mut too_late: impl FnMut(usize, usize),
     ) {
         let mut highest = highest.unwrap_or(i64::MIN);
-        let mut group: [Option<(Slot, Event<'a>)>; GROUP] = [None; GROUP];
+        let nothing = Event { time: 0, weight: 0, hash: 0, key: &[] };
+        let mut group = [(Slot::from_word(0), nothing); GROUP];
         let mut filled = 0;
         for (number, event) in events.enumerate() {
             let watermark = self.judge.windows().watermark(Some(highest));
@@ -106,10 +104,10 @@ impl Ingest {
                 match self.judge.judge(length, event.time, watermark) {
                     Judgement::OnTime(slot) | Judgement::Late(slot) => {
                         std::hint::black_box(self.combine.touch(slot, event.hash));
-                        group[filled] = Some((slot, event));
+                        group[filled] = (slot, event);
                         filled += 1;
                         if filled == GROUP {
-                            self.combine_group(&group);
+                            self.combine(&group);
                             filled = 0;
                         }
                     }
@@ -118,16 +116,11 @@ impl Ingest {
             }
             highest = highest.max(event.time);
         }
-        self.combine_group(&group[..filled]);
+        self.combine(&group[..filled]);
     }
 
-    fn combine_group(&mut self, group: &[Option<(Slot, Event<'_>)>]) {
-        let Ingest { combine, sinks, .. } = self;
-        for (slot, event) in group.iter().flatten() {
-            combine.add(*slot, event.hash, event.weight, event.key, |slot, hash, weight, key| {
-                sinks.give(slot, hash, weight, key);
-            });
-        }
+    fn combine(&mut self, group: &[(Slot, Event<'_>)]) {
+        self.combine.add_group(group, |slot, hash, weight, key| self.sinks.give(slot, hash, weight, key));
     }
 
     /// Empties the combined counts into parcels and sketches, so that whatever came before is on its way.

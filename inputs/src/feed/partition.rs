@@ -293,9 +293,9 @@ fn first_time(name: &str, sample: &[u8], settings: &FeedSettings) -> Result<i64,
     let mut cutter = Cutter::new(opened.framing, sample.to_vec(), opened.header);
     let mut block = Vec::new();
     let mut events = Events::new(0);
-    events.begin(settings.arrival, settings.latest());
     if let Cut::Records { .. } = cutter.cut(sample.len() < SAMPLE, &mut block) {
+        events.begin(&block, settings.arrival, settings.latest());
         opened.parser.parse(&block, &mut events);
     }
-    Ok(events.iter().next().map_or(i64::MIN, |event| event.time))
+    Ok(events.iter(&block).next().map_or(i64::MIN, |event| event.time))
 }

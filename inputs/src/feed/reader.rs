@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Before, Block, Bound, Feed, FeedError, newlines};
-use crate::event::{Events, MAX_RECORD, Reason};
+use crate::event::{Event, Events, MAX_RECORD, Reason};
 use crate::source::Pull;
 
 /// How many parsed blocks may wait for their turn.
@@ -31,7 +31,12 @@ pub struct Place<'a> {
     pub record: &'a [u8],
 }
 
-impl Batch<'_> {
+impl<'a> Batch<'a> {
+    /// Its events, in the order of their records.
+    pub fn iter(&self) -> impl Iterator<Item = Event<'a>> {
+        self.events.iter(&self.block.bytes)
+    }
+
     /// Where the record stands that starts at `at` in the block. O(`at`): it counts lines.
     pub fn place(&self, at: u32) -> Place<'_> {
         let bytes = &self.block.bytes;
@@ -81,7 +86,7 @@ impl Reader {
 
     fn parse(&mut self, block: Block) -> Parsed {
         let mut events = self.spare_events.pop().unwrap_or_else(|| Events::new(self.seed));
-        events.begin(block.arrival, self.feed.settings.latest());
+        events.begin(&block.bytes, block.arrival, self.feed.settings.latest());
         if block.too_long {
             events.reject(0, Reason::TooLong);
         } else {

@@ -14,6 +14,7 @@ use self::quoted::Quoted;
 use self::record::{Record, measure};
 use super::{Extract, FormatError, Framing, Opened, Parser, Wanted, bom};
 use crate::event::{Events, MAX_RECORD, Reason};
+use crate::scan::{self, WINDOW};
 
 pub(crate) use self::record::record_end;
 
@@ -98,6 +99,34 @@ impl Table {
         let mut columns: Vec<_> = positions.iter().copied().zip(0..).collect();
         columns.sort_unstable();
         Table { delimiter, extract, columns }
+    }
+
+    /// Reads the record at the start of a window if it ends in it and holds no quote: its length with its newline, or
+    /// `None` for other records.
+    #[inline]
+    fn short<'b>(&self, window: &'b [u8; WINDOW], values: &mut [Option<&'b [u8]>]) -> Option<usize> {
+        let newlines = scan::find(window, b'\n');
+        let inside = scan::below_lowest(newlines);
+        if newlines == 0 || scan::find(window, b'"') & inside != 0 {
+            return None;
+        }
+        let newline = newlines.trailing_zeros() as usize;
+        let end = newline - usize::from(newline > 0 && window[newline - 1] == b'\r');
+        let mut delimiters = scan::find(window, self.delimiter) & inside;
+        let (mut column, mut start) = (0, 0);
+        values.fill(None);
+        for &(at, value) in &self.columns {
+            while column < at && delimiters != 0 {
+                start = delimiters.trailing_zeros() as usize + 1;
+                delimiters &= delimiters - 1;
+                column += 1;
+            }
+            if column < at {
+                break;
+            }
+            values[value] = window.get(start..end.min(delimiters.trailing_zeros() as usize));
+        }
+        Some(newline + 1)
     }
 
     /// Finds the values of a line without quotes. Looks no further than the last wanted column.
@@ -194,6 +223,15 @@ impl Parser for Table {
         let mut quoted = Quoted::new(self.delimiter);
         let (mut at, mut quote) = (0, None);
         while at < block.len() {
+            if let Some(window) = block[at..].first_chunk()
+                && let Some(length) = self.short(window, &mut values)
+            {
+                if !without_newline(&window[..length]).is_empty() {
+                    self.extract.give(at, &values, out);
+                }
+                at += length;
+                continue;
+            }
             if quote.is_none_or(|quote| quote < at) {
                 quote = Some(memchr(b'"', &block[at..]).map_or(block.len(), |n| at + n));
             }

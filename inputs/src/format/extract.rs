@@ -1,7 +1,5 @@
 //! Which fields are wanted of every record, and how their values become an event.
 
-use std::borrow::Cow;
-
 use super::FormatError;
 use crate::event::{Events, Reason};
 use crate::time::TimeFormat;
@@ -108,20 +106,28 @@ impl Extract {
     /// is where it starts in its block.
     #[inline]
     pub fn give(&self, at: usize, values: &[Option<&[u8]>], out: &mut Events) {
-        match self.read(values, out.arrival()) {
-            Ok((time, weight, key)) => out.push(at, time, weight, &key),
-            Err(why) => out.reject(at, why),
+        if let Err(why) = self.try_give(at, values, out) {
+            out.reject(at, why);
         }
     }
 
-    /// Reads time, weight and key from values in the order of [`Extract::fields`]. The parts of a composite key are
-    /// joined by commas; a part that holds a comma or a quote is quoted as in CSV, so that different keys stay
-    /// different.
+    /// As [`Extract::give`], but leaves it to the caller to reject the record. The parts of a composite key are joined
+    /// by commas; a part that holds a comma or a quote is quoted as in CSV, so that different keys stay different.
     ///
     /// # Errors
     /// The reason for which the record gives no event.
     #[inline]
-    pub fn read<'v>(&self, values: &[Option<&'v [u8]>], arrival: i64) -> Result<(i64, u64, Cow<'v, [u8]>), Reason> {
+    pub fn try_give(&self, at: usize, values: &[Option<&[u8]>], out: &mut Events) -> Result<(), Reason> {
+        let (time, weight) = self.time_and_weight(values, out.arrival())?;
+        match values[..self.parts] {
+            [key] => out.push(at, time, weight, key.ok_or(Reason::MissingField)?),
+            ref parts => out.push(at, time, weight, &composite(parts).ok_or(Reason::MissingField)?),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn time_and_weight(&self, values: &[Option<&[u8]>], arrival: i64) -> Result<(i64, u64), Reason> {
         let time = match self.time {
             None => arrival,
             Some(i) => self.time_format.parse(values[i].ok_or(Reason::MissingField)?).ok_or(Reason::BadTime)?,
@@ -130,11 +136,7 @@ impl Extract {
             None => 1,
             Some(i) => whole_number(values[i].ok_or(Reason::MissingField)?).ok_or(Reason::BadWeight)?,
         };
-        let key = match values[..self.parts] {
-            [key] => key.map(Cow::Borrowed),
-            ref parts => composite(parts).map(Cow::Owned),
-        };
-        Ok((time, weight, key.ok_or(Reason::MissingField)?))
+        Ok((time, weight))
     }
 }
 

@@ -179,9 +179,10 @@ mod tests {
     fn read(wanted: &Wanted, text: &str) -> Vec<String> {
         let opened = open(wanted, text.as_bytes()).unwrap();
         let mut out = Events::new(0);
-        out.begin(5, i64::MAX);
+        out.begin(text.as_bytes(), 5, i64::MAX);
         opened.parser.parse(text.as_bytes(), &mut out);
-        let events = out.iter().map(|e| format!("{} {} {}", e.time, e.weight, String::from_utf8_lossy(e.key)));
+        let events =
+            out.iter(text.as_bytes()).map(|e| format!("{} {} {}", e.time, e.weight, String::from_utf8_lossy(e.key)));
         events.chain(out.rejected().iter().map(|r| format!("{} at {}", r.why.name(), r.at))).collect()
     }
 

@@ -111,9 +111,7 @@ impl Ndjson {
     fn row(&self, at: usize, row: &[Option<&[u8]>], out: &mut Events) -> Result<(), Reason> {
         let texts = row.iter().map(|raw| raw.map_or(Ok(None), object::text)).collect::<Result<Vec<_>, _>>()?;
         let values: Vec<_> = texts.iter().map(Option::<Cow<[u8]>>::as_deref).collect();
-        let (time, weight, key) = self.extract.read(&values, out.arrival())?;
-        out.push(at, time, weight, &key);
-        Ok(())
+        self.extract.try_give(at, &values, out)
     }
 }
 

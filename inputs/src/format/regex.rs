@@ -61,9 +61,9 @@ mod tests {
     fn read(wanted: &Wanted, text: &[u8]) -> Vec<String> {
         let opened = open(wanted, text).unwrap();
         let mut out = Events::new(0);
-        out.begin(5, i64::MAX);
+        out.begin(text, 5, i64::MAX);
         opened.parser.parse(text, &mut out);
-        let events = out.iter().map(|e| format!("{} {} {}", e.time, e.weight, String::from_utf8_lossy(e.key)));
+        let events = out.iter(text).map(|e| format!("{} {} {}", e.time, e.weight, String::from_utf8_lossy(e.key)));
         events.chain(out.rejected().iter().map(|r| format!("{} at {}", r.why.name(), r.at))).collect()
     }
 

@@ -52,9 +52,9 @@ type Outcome = (u32, Result<(i64, u64, Vec<u8>), Reason>);
 
 fn outcomes(opened: &Opened, block: &[u8]) -> Vec<Outcome> {
     let mut out = Events::new(1);
-    out.begin(5, i64::MAX);
+    out.begin(block, 5, i64::MAX);
     opened.parser.parse(block, &mut out);
-    let events = out.iter().map(|e| (e.at, Ok((e.time, e.weight, e.key.to_vec()))));
+    let events = out.iter(block).map(|e| (e.at, Ok((e.time, e.weight, e.key.to_vec()))));
     let mut all: Vec<_> = events.collect();
     assert!(all.is_sorted_by_key(|(at, _)| *at), "events are in the order of their records");
     all.extend(out.rejected().iter().map(|&Rejected { at, why }| (at, Err(why))));
@@ -100,6 +100,7 @@ fn lines(block: &[u8]) -> Vec<(usize, &[u8])> {
 /// Only where a line is a key as it is, a blank one counts.
 fn is_record(opened: &Opened, line: &[u8]) -> bool {
     let mut out = Events::new(1);
+    out.begin(b"\n", 5, i64::MAX);
     opened.parser.parse(b"\n", &mut out);
     !out.is_empty() || !line.iter().all(|byte| b" \t\r".contains(byte))
 }

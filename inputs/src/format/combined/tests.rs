@@ -7,9 +7,10 @@ fn read(combined: bool, fields: &[&str], text: &str) -> Vec<String> {
     let wanted = Wanted { key: Some(fields.iter().map(|f| f.to_string()).collect()), ..Wanted::default() };
     let opened = open(&wanted, text.as_bytes(), "x", combined).unwrap();
     let mut out = Events::new(0);
-    out.begin(5, i64::MAX);
+    out.begin(text.as_bytes(), 5, i64::MAX);
     opened.parser.parse(text.as_bytes(), &mut out);
-    let events = out.iter().map(|e| format!("{} {} {}", e.time, e.weight, String::from_utf8_lossy(e.key)));
+    let events =
+        out.iter(text.as_bytes()).map(|e| format!("{} {} {}", e.time, e.weight, String::from_utf8_lossy(e.key)));
     events.chain(out.rejected().iter().map(|r| format!("{} at {}", r.why.name(), r.at))).collect()
 }
 
@@ -47,9 +48,10 @@ fn bytes_can_be_the_weight() {
     let wanted = Wanted { weight: Some("bytes".into()), ..Wanted::default() };
     let opened = open_combined(&wanted, b"").unwrap();
     let mut out = Events::new(0);
-    out.begin(5, i64::MAX);
-    opened.parser.parse(format!("{GET}\n{}", GET.replace("200 -", "200 77")).as_bytes(), &mut out);
-    assert_eq!(out.iter().map(|e| e.weight).collect::<Vec<_>>(), [0, 77]);
+    let text = format!("{GET}\n{}", GET.replace("200 -", "200 77"));
+    out.begin(text.as_bytes(), 5, i64::MAX);
+    opened.parser.parse(text.as_bytes(), &mut out);
+    assert_eq!(out.iter(text.as_bytes()).map(|e| e.weight).collect::<Vec<_>>(), [0, 77]);
 }
 
 #[test]

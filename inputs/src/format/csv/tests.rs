@@ -5,15 +5,15 @@ use crate::event::Rejected;
 
 type Row = (i64, u64, Vec<u8>, u32);
 
-fn rows(events: &Events) -> Vec<Row> {
-    events.iter().map(|e| (e.time, e.weight, e.key.to_vec(), e.at)).collect()
+fn rows(events: &Events, block: &[u8]) -> Vec<Row> {
+    events.iter(block).map(|e| (e.time, e.weight, e.key.to_vec(), e.at)).collect()
 }
 
 fn read(opened: &Opened, bytes: &[u8]) -> (Vec<Row>, Vec<Rejected>) {
     let mut out = Events::new(1);
-    out.begin(7, i64::MAX);
+    out.begin(bytes, 7, i64::MAX);
     opened.parser.parse(bytes, &mut out);
-    (rows(&out), out.rejected().to_vec())
+    (rows(&out, bytes), out.rejected().to_vec())
 }
 
 fn keys(wanted: &Wanted, file: &str) -> Vec<String> {

@@ -9,9 +9,10 @@ fn fields(names: &[&str]) -> Wanted {
 fn read(wanted: &Wanted, text: &[u8]) -> Vec<String> {
     let opened = open(wanted, text).unwrap();
     let mut out = Events::new(0);
-    out.begin(5, i64::MAX);
+    out.begin(&text[opened.header..], 5, i64::MAX);
     opened.parser.parse(&text[opened.header..], &mut out);
-    let events = out.iter().map(|e| format!("{} {} {}", e.time, e.weight, String::from_utf8_lossy(e.key)));
+    let events =
+        out.iter(&text[opened.header..]).map(|e| format!("{} {} {}", e.time, e.weight, String::from_utf8_lossy(e.key)));
     events.chain(out.rejected().iter().map(|r| format!("{} at {}", r.why.name(), r.at))).collect()
 }
 
