@@ -24,7 +24,9 @@ fn place(slot: Slot, hash: u64) -> usize {
     (hash ^ slot.to_word().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % PLACES
 }
 
+/// Fills one cache line.
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 struct Place {
     slot: Slot,
     hash: u64,
@@ -96,8 +98,8 @@ impl Combine {
         let place = &mut self.places[at];
         if place.hash == hash
             && place.slot == slot
-            && let Some(held) = place.key(&self.long[at])
-            && same(held, key)
+            && place.used > 0
+            && same(place.key(&self.long, at), key)
             && let Some(sum) = place.weight.checked_add(weight)
         {
             place.weight = sum;
@@ -105,12 +107,12 @@ impl Combine {
             self.met += 1;
             return;
         }
-        if place.used > 0 && place.credit > 0 {
+        if place.credit > 0 {
             place.credit -= 1;
             return give(slot, hash, weight, key);
         }
-        if let Some(key) = place.key(&self.long[at]) {
-            give(place.slot, place.hash, place.weight, key);
+        if place.used > 0 {
+            give(place.slot, place.hash, place.weight, place.key(&self.long, at));
         }
         (place.slot, place.hash, place.weight, place.used) = (slot, hash, weight, key.len() as u32 + 1);
         match place.key.get_mut(..key.len()) {
@@ -124,11 +126,9 @@ impl Combine {
 
     /// Gives all that is held.
     pub(super) fn flush(&mut self, mut give: impl FnMut(Slot, u64, u64, &[u8])) {
-        for (place, long) in self.places.iter_mut().zip(&self.long) {
-            if let Some(key) = place.key(long) {
-                give(place.slot, place.hash, place.weight, key);
-                place.used = 0;
-            }
+        for (at, place) in self.places.iter_mut().enumerate().filter(|(_, place)| place.used > 0) {
+            give(place.slot, place.hash, place.weight, place.key(&self.long, at));
+            (place.used, place.credit) = (0, 0);
         }
     }
 
@@ -144,10 +144,13 @@ impl Combine {
 }
 
 impl Place {
+    /// The key that is held, which is the `at`-th of the `long` ones if it does not fit here.
     #[inline]
-    fn key<'a>(&'a self, long: &'a [u8]) -> Option<&'a [u8]> {
-        let length = self.used.checked_sub(1)? as usize;
-        Some(self.key.get(..length).unwrap_or(long))
+    fn key<'a>(&'a self, long: &'a [Vec<u8>], at: usize) -> &'a [u8] {
+        match self.key.get(..self.used as usize - 1) {
+            Some(inline) => inline,
+            None => &long[at],
+        }
     }
 }
 
