@@ -231,7 +231,7 @@ fn few_keys_are_counted_exactly_and_in_little_memory() {
     assert!(sum.sketch.is_exact());
     assert_eq!(sum.widest(2000), 0);
     assert_eq!(sum.sketch.top(usize::MAX).len(), sum.truth.len());
-    assert!(SpaceSaving::new(1 << 20).memory() < 500);
+    assert!(SpaceSaving::new(1 << 20).memory() < 4200);
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn a_key_of_weight_0_is_tracked_while_the_sketch_is_exact() {
     sketch.check_space_saving(80);
 }
 
-/// Keys of 400 bytes in a sketch that has room for 44 of them in its 256 counters.
+/// Keys of 400 bytes in a sketch that has room for 34 of them in its 416 counters.
 fn short_of_key_room(seed: u64, first: u32) -> (SpaceSaving, HashMap<Vec<u8>, u64>) {
     let (mut sketch, mut random) = (SpaceSaving::with_memory(40_000), Random(seed));
     let mut truth = HashMap::new();
@@ -262,7 +262,7 @@ fn short_of_key_room(seed: u64, first: u32) -> (SpaceSaving, HashMap<Vec<u8>, u6
 
 fn check_short_of_key_room(sketch: &SpaceSaving, truth: &HashMap<Vec<u8>, u64>) {
     let tracked = sketch.top(usize::MAX);
-    assert!((35..=44).contains(&tracked.len()), "{} keys of 400 bytes", tracked.len());
+    assert!((29..=34).contains(&tracked.len()), "{} keys of 400 bytes", tracked.len());
     assert!(sketch.memory() <= sketch.most_memory());
     for (key, &count) in truth {
         let estimate = sketch.estimate(hash(key), key);
@@ -475,7 +475,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), claim in any::<bool>()) {
-        let bytes = if claim { [&b"HSSK\x01\x04\x02\x00"[..], &bytes].concat() } else { bytes };
+        let bytes = if claim { [&b"HSSK\x01\x00\x02\x00\x0C\0\0\0\x01\0"[..], &bytes].concat() } else { bytes };
         let checksum = crc32fast::hash(&bytes).to_le_bytes();
         let _ = SpaceSaving::from_bytes(&[&bytes[..], &checksum].concat());
         prop_assert!(SpaceSaving::from_bytes(&bytes).is_err());

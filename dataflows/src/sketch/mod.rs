@@ -25,6 +25,16 @@ pub trait Sketch: Sized {
     /// [`Overflow`] when a count would leave `u64`; nothing has changed then.
     fn add(&mut self, hash: u64, key: &[u8], weight: u64) -> Result<(), Overflow>;
 
+    /// Adds a batch in columns, of which `key(i)` is the i-th key: as [`add`](Sketch::add) for each in turn.
+    ///
+    /// # Errors
+    /// The number of the event at which [`add`](Sketch::add) found an [`Overflow`]; those before it were added, those
+    /// from it on were not.
+    fn add_all<'a>(&mut self, hashes: &[u64], weights: &[u64], key: impl Fn(usize) -> &'a [u8]) -> Result<(), usize> {
+        let mut events = hashes.iter().zip(weights).enumerate();
+        events.try_for_each(|(at, (&hash, &weight))| self.add(hash, key(at), weight).map_err(|Overflow| at))
+    }
+
     /// Adds all that `other` has seen, as if both streams had come here. Bounds of both add up.
     ///
     /// # Errors

@@ -6,10 +6,10 @@
 //! leads to it, so the bounds hold for certain; the hash only decides how tight they are.
 //!
 //! What a bucket promises after every call:
-//! - a tracked key's true count is in `low..=low + err`;
+//! - a tracked key's true count is in `high - err..=high`;
 //! - the true count of an untracked key is at most the filter cell that its hash names (0 while nothing was evicted).
 //!
-//! A sketch begins with one bucket and doubles while a bucket is full, so it is exact, and small, while keys are few.
+//! A sketch begins with a few buckets and doubles while a bucket is full, so it is exact, and small, while keys are few.
 //! Evictions begin only at full size; from then on the number of buckets stays.
 
 mod bucket;
@@ -22,6 +22,7 @@ use bucket::{Bucket, Filter, Slot, WAYS, bucket_of, cell_of, tag_of};
 use keys::Keys;
 
 use super::{DamagedSketch, LONGEST_KEY, MergeError, Overflow, Sketch};
+use crate::key::same;
 use crate::ranking::{Estimate, Row};
 
 const MOST_BUCKETS: usize = 1 << 21;
@@ -36,10 +37,41 @@ const BUCKET_BYTES: usize = size_of::<Bucket>() + size_of::<Filter>();
 /// What a sketch may grow to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shape {
-    /// A power of two.
+    /// Fewer than 16, or that times a power of two.
     buckets: usize,
     /// Bytes of all tracked keys together.
     key_room: usize,
+}
+
+impl Shape {
+    /// The largest size of at most `buckets` that doubling reaches.
+    fn at_most(buckets: usize, key_room: usize) -> Self {
+        let doublings = Self::doublings(buckets);
+        Shape { buckets: buckets >> doublings << doublings, key_room }
+    }
+
+    /// The smallest size of at least `buckets` that doubling reaches.
+    fn at_least(buckets: usize, key_room: usize) -> Self {
+        let doublings = Self::doublings(buckets);
+        Shape { buckets: buckets.div_ceil(1 << doublings) << doublings, key_room }
+    }
+
+    /// How often a sketch doubles from its first size to `buckets`.
+    fn doublings(buckets: usize) -> u32 {
+        buckets.ilog2().saturating_sub(3)
+    }
+
+    /// Whether a sketch of this shape can be.
+    fn is_possible(self) -> bool {
+        let sizes = 1..=MOST_BUCKETS;
+        sizes.contains(&self.buckets)
+            && self.key_room <= MOST_KEY_ROOM
+            && self == Self::at_most(self.buckets, self.key_room)
+    }
+
+    fn first_buckets(self) -> usize {
+        self.buckets >> Self::doublings(self.buckets)
+    }
 }
 
 /// The most frequent keys of a stream in bounded memory, each with certain bounds.
@@ -56,7 +88,7 @@ struct Shape {
 #[derive(Clone, Debug)]
 pub struct SpaceSaving {
     shape: Shape,
-    /// A power of two, up to the shape's.
+    /// The first size, doubled some times, up to the shape's.
     buckets: Vec<Bucket>,
     /// One a bucket once evictions have begun; empty while the sketch is exact.
     filters: Vec<Filter>,
@@ -67,12 +99,12 @@ pub struct SpaceSaving {
 }
 
 impl SpaceSaving {
-    /// A sketch of `capacity` counters, rounded up to 8 times a power of two (at least 8, at most 2^24), with room for
-    /// 64 bytes of key a counter and 64 KiB at least. Begins at about 400 bytes.
+    /// A sketch of at least `capacity` counters (8 to 2^24), an eighth more at most, with room for 64 bytes of key a
+    /// counter and 64 KiB at least. Begins at 4 KiB or less.
     pub fn new(capacity: usize) -> Self {
-        let buckets = capacity.min(MOST_BUCKETS * WAYS).div_ceil(WAYS).next_power_of_two();
+        let buckets = capacity.min(MOST_BUCKETS * WAYS).div_ceil(WAYS).max(1);
         let key_room = (buckets * WAYS * USUAL_KEY).clamp(LONGEST_KEY, MOST_KEY_ROOM);
-        Self::empty(Shape { buckets, key_room }, 1)
+        Self::empty(Shape::at_least(buckets, key_room))
     }
 
     /// The largest sketch whose [`most_memory`](SpaceSaving::most_memory) is within `bytes` (2 KiB at least) and that
@@ -80,9 +112,9 @@ impl SpaceSaving {
     pub fn with_memory(bytes: usize) -> Self {
         let bytes = bytes.max(LEAST_MEMORY) - size_of::<Self>();
         let wanted = bytes / (BUCKET_BYTES + Keys::ceiling(WAYS * FAIR_KEY));
-        let buckets = 1 << wanted.clamp(1, MOST_BUCKETS).ilog2();
-        let key_room = (bytes - buckets * BUCKET_BYTES) / 3 * 2;
-        Self::empty(Shape { buckets, key_room: key_room.min(MOST_KEY_ROOM) }, 1)
+        let shape = Shape::at_most(wanted.clamp(1, MOST_BUCKETS), 0);
+        let key_room = (bytes - shape.buckets * BUCKET_BYTES) / 3 * 2;
+        Self::empty(Shape { key_room: key_room.min(MOST_KEY_ROOM), ..shape })
     }
 
     /// A sketch of at least `2 / epsilon` counters, made to keep the width of each key's bounds below `epsilon` times
@@ -93,7 +125,11 @@ impl SpaceSaving {
         Self::new((2.0 / epsilon).max(2.0).min(most).ceil() as usize)
     }
 
-    fn empty(shape: Shape, buckets: usize) -> Self {
+    fn empty(shape: Shape) -> Self {
+        Self::of_size(shape, shape.first_buckets())
+    }
+
+    fn of_size(shape: Shape, buckets: usize) -> Self {
         let buckets = vec![Bucket::default(); buckets];
         SpaceSaving { shape, buckets, filters: Vec::new(), keys: Keys::new(shape.key_room), bar: 0, total: 0 }
     }
@@ -120,9 +156,10 @@ impl SpaceSaving {
         self.filters.iter().flat_map(|filter| filter.0).max().unwrap_or(0)
     }
 
+    #[inline(always)]
     fn find(&self, at: usize, tag: u64, key: &[u8]) -> Option<usize> {
         let bucket = &self.buckets[at];
-        bucket.matches(tag).find(|&way| self.keys.get(bucket.key(way)) == key)
+        bucket.matches(tag).find(|&way| same(self.keys.get(bucket.key(way)), key))
     }
 
     /// Bound of the untracked keys that share `tag`'s cell.
@@ -130,12 +167,12 @@ impl SpaceSaving {
         if self.is_exact() { 0 } else { self.filters[bucket_of(tag, self.buckets.len())].0[cell_of(tag)] }
     }
 
-    /// The certain weight of a key and by how much it may be more.
+    /// The upper bound of a key's weight and by how much it may be less.
     fn weigh(&self, tag: u64, key: &[u8]) -> (u64, u64) {
         let at = bucket_of(tag, self.buckets.len());
         match self.find(at, tag, key) {
-            Some(way) => (self.buckets[at].slot(way).low, self.buckets[at].slot(way).err),
-            None => (0, self.untracked(tag)),
+            Some(way) => (self.buckets[at].slot(way).high, self.buckets[at].slot(way).err),
+            None => (self.untracked(tag), self.untracked(tag)),
         }
     }
 
@@ -144,9 +181,8 @@ impl SpaceSaving {
     }
 }
 
-fn bounds(low: u64, err: u64) -> Estimate {
-    let high = low.saturating_add(err);
-    Estimate { count: high, low, high }
+fn bounds(high: u64, err: u64) -> Estimate {
+    Estimate { count: high, low: high - err, high }
 }
 
 impl Sketch for SpaceSaving {
@@ -155,10 +191,8 @@ impl Sketch for SpaceSaving {
         let tag = tag_of(hash);
         let at = bucket_of(tag, self.buckets.len());
         match self.find(at, tag, key) {
-            Some(way) => {
-                let low = self.buckets[at].low_mut(way);
-                *low = low.checked_add(weight).ok_or(Overflow)?;
-            }
+            Some(way) if self.buckets[at].add(way, weight) => {}
+            Some(_) => return Err(Overflow),
             None => self.add_untracked(tag, key, weight),
         }
         self.total = total;
@@ -171,20 +205,20 @@ impl Sketch for SpaceSaving {
     }
 
     fn estimate(&self, hash: u64, key: &[u8]) -> Estimate {
-        let (low, err) = self.weigh(tag_of(hash), key);
-        bounds(low, err)
+        let (high, err) = self.weigh(tag_of(hash), key);
+        bounds(high, err)
     }
 
     fn top(&self, k: usize) -> Vec<Row> {
         let mut slots: Vec<(u64, &[u8], Slot)> =
-            self.slots().map(|slot| (slot.high(), self.keys.get(slot.key), slot)).collect();
+            self.slots().map(|slot| (slot.high, self.keys.get(slot.key), slot)).collect();
         let best_first = |a: &(u64, &[u8], Slot), b: &(u64, &[u8], Slot)| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1));
         if k < slots.len() {
             slots.select_nth_unstable_by(k, best_first);
             slots.truncate(k);
         }
         slots.sort_unstable_by(best_first);
-        slots.iter().map(|(_, key, slot)| Row { key: key.to_vec(), estimate: bounds(slot.low, slot.err) }).collect()
+        slots.iter().map(|(_, key, slot)| Row { key: key.to_vec(), estimate: bounds(slot.high, slot.err) }).collect()
     }
 
     fn total(&self) -> u128 {

@@ -9,15 +9,18 @@ pub(super) const WAYS: usize = 8;
 pub(super) const CELLS: usize = 16;
 
 /// The hash as it is stored: never 0, which marks a free way.
+#[inline(always)]
 pub(super) fn tag_of(hash: u64) -> u64 {
     hash | 1
 }
 
-/// Which of `buckets` (a power of two) a tag belongs to. Doubling splits bucket i into i and i + `buckets`.
+/// Which of `buckets` (fewer than 2^32) a tag belongs to. Doubling splits bucket i into 2i and 2i + 1.
 ///
-/// Bits 8 to 28: clear of the bits that choose a shard (40 to 51), which are all alike on one worker.
+/// Takes bits 8 to 39, as a part of their range: clear of the bits that choose a shard (40 to 51), which are all alike
+/// on one worker.
+#[inline(always)]
 pub(super) fn bucket_of(tag: u64, buckets: usize) -> usize {
-    (tag >> 8) as usize & (buckets - 1)
+    ((tag >> 8 & 0xFFFF_FFFF) * buckets as u64 >> 32) as usize
 }
 
 /// Which cell of its bucket's filter a tag belongs to.
@@ -25,36 +28,45 @@ pub(super) fn cell_of(tag: u64) -> usize {
     (tag >> 60) as usize
 }
 
-/// A tracked key without its bytes: its true count is in `low..=low + err`.
+/// A tracked key without its bytes: its true count is in `high - err..=high`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Slot {
     pub tag: u64,
-    pub low: u64,
+    pub high: u64,
     pub err: u64,
     pub key: KeyRef,
 }
 
 impl Slot {
-    pub(super) fn high(&self) -> u64 {
-        self.low.saturating_add(self.err)
+    pub(super) fn low(&self) -> u64 {
+        self.high - self.err
     }
 }
 
-/// The counters of the keys whose hash leads here.
+/// The counters of the keys whose hash leads here. A column is a cache line; most updates touch only those of the tags,
+/// the upper bounds and the keys.
 #[derive(Clone, Debug, Default)]
 #[repr(align(64))]
 pub(super) struct Bucket {
-    tags: [u64; WAYS],
-    low: [u64; WAYS],
+    /// The low halves of the tags, which are compared first: eight at once.
+    tags: [u32; WAYS],
+    top_halves: [u32; WAYS],
+    high: [u64; WAYS],
     err: [u64; WAYS],
     /// A free way keeps its last key's place, so that the next key may take it over.
     keys: [KeyRef; WAYS],
 }
 
 impl Bucket {
-    /// One bit for each way that holds `tag`; 0 finds the free ways.
+    /// One bit for each way that may hold `tag`: the low half is the same. 0 finds the free ways.
+    #[inline(always)]
     pub(super) fn matches(&self, tag: u64) -> Ways {
-        Ways((0..WAYS).fold(0, |bits, way| bits | u32::from(self.tags[way] == tag) << way))
+        let same: [bool; WAYS] = self.tags.map(|low_half| low_half == tag as u32);
+        Ways((0..WAYS).fold(0, |bits, way| bits | u32::from(same[way]) << way))
+    }
+
+    fn tag(&self, way: usize) -> u64 {
+        u64::from(self.top_halves[way]) << 32 | u64::from(self.tags[way])
     }
 
     pub(super) fn free(&self) -> Option<usize> {
@@ -66,7 +78,7 @@ impl Bucket {
     }
 
     pub(super) fn slot(&self, way: usize) -> Slot {
-        Slot { tag: self.tags[way], low: self.low[way], err: self.err[way], key: self.keys[way] }
+        Slot { tag: self.tag(way), high: self.high[way], err: self.err[way], key: self.keys[way] }
     }
 
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
@@ -74,8 +86,8 @@ impl Bucket {
     }
 
     pub(super) fn put(&mut self, way: usize, slot: Slot) {
-        self.tags[way] = slot.tag;
-        self.low[way] = slot.low;
+        (self.tags[way], self.top_halves[way]) = (slot.tag as u32, (slot.tag >> 32) as u32);
+        self.high[way] = slot.high;
         self.err[way] = slot.err;
         self.keys[way] = slot.key;
     }
@@ -91,8 +103,22 @@ impl Bucket {
         self.keys.iter_mut().zip(tags).filter(|(_, tag)| **tag != 0).map(|(key, _)| key)
     }
 
-    pub(super) fn low_mut(&mut self, way: usize) -> &mut u64 {
-        &mut self.low[way]
+    /// Adds to a key's count; false, and nothing changed, when even its certain part would leave `u64`.
+    #[inline(always)]
+    pub(super) fn add(&mut self, way: usize, weight: u64) -> bool {
+        match self.high[way].checked_add(weight) {
+            Some(high) => self.high[way] = high,
+            None => return self.add_saturating(way, weight),
+        }
+        true
+    }
+
+    /// An upper bound that would leave `u64` stays at its top; the distance to the certain part shrinks instead.
+    #[cold]
+    fn add_saturating(&mut self, way: usize, weight: u64) -> bool {
+        let Some(low) = (self.high[way] - self.err[way]).checked_add(weight) else { return false };
+        (self.high[way], self.err[way]) = (u64::MAX, u64::MAX - low);
+        true
     }
 
     /// Frees a way but for its key's place.
@@ -102,8 +128,8 @@ impl Bucket {
 
     /// The way with the smallest upper bound, and that bound. Only for a full bucket.
     pub(super) fn least(&self) -> (usize, u64) {
-        let high = |way: usize| self.low[way].saturating_add(self.err[way]);
-        (1..WAYS).fold((0, high(0)), |best, way| if high(way) < best.1 { (way, high(way)) } else { best })
+        (1..WAYS)
+            .fold((0, self.high[0]), |best, way| if self.high[way] < best.1 { (way, self.high[way]) } else { best })
     }
 }
 
@@ -157,16 +183,27 @@ mod tests {
     #[test]
     fn the_least_way_is_judged_by_its_upper_bound() {
         let mut bucket = Bucket::default();
-        (0..WAYS).for_each(|way| bucket.put(way, Slot { tag: 1, low: 9 - way as u64, err: 9, ..Slot::default() }));
-        bucket.put(5, Slot { tag: 1, low: 8, err: 1, ..Slot::default() });
+        (0..WAYS).for_each(|way| bucket.put(way, Slot { tag: 1, high: 19 - way as u64, err: 9, ..Slot::default() }));
+        bucket.put(5, Slot { tag: 1, high: 9, err: 1, ..Slot::default() });
         assert_eq!(bucket.least(), (5, 9));
+    }
+
+    #[test]
+    fn an_upper_bound_stops_at_the_top_and_the_certain_part_goes_on() {
+        let mut bucket = Bucket::default();
+        bucket.put(0, Slot { tag: 1, high: u64::MAX - 1, err: 10, ..Slot::default() });
+        assert!(bucket.add(0, 5));
+        assert_eq!((bucket.slot(0).low(), bucket.slot(0).high), (u64::MAX - 6, u64::MAX));
+        assert!(!bucket.add(0, 7) && bucket.add(0, 6));
+        assert_eq!(bucket.slot(0).err, 0);
     }
 
     #[test]
     fn doubling_splits_a_bucket_in_two() {
         for tag in (0..100_000u64).map(|i| tag_of(i.wrapping_mul(0x9E37_79B9_7F4A_7C15))) {
-            let (before, after) = (bucket_of(tag, 64), bucket_of(tag, 128));
-            assert!(after == before || after == before + 64);
+            for buckets in [1, 9, 64, 13 << 10] {
+                assert_eq!(bucket_of(tag, 2 * buckets) / 2, bucket_of(tag, buckets));
+            }
         }
     }
 }

@@ -73,35 +73,35 @@ impl SpaceSaving {
         if is_full {
             self.evict(at, way);
         }
-        self.insert(tag, key, weight, bound);
+        self.insert(tag, key, high, high - weight);
     }
 
     /// Takes a counter away; the key's cell remembers how much it may have had.
     fn evict(&mut self, at: usize, way: usize) {
         let slot = self.buckets[at].slot(way);
-        self.filters[at].raise(slot.tag, slot.high());
+        self.filters[at].raise(slot.tag, slot.high);
         self.buckets[at].clear(way);
         self.keys.release(slot.key);
     }
 
     /// Gives a key a counter. Its bucket must have a free way, and a sketch without key room for it must be evicting.
-    fn insert(&mut self, tag: u64, key: &[u8], low: u64, err: u64) {
+    fn insert(&mut self, tag: u64, key: &[u8], high: u64, err: u64) {
         if !self.keys.fits(key.len()) {
             self.make_key_room(key.len());
         }
         if self.keys.is_wasteful(key.len()) {
             self.compact();
         }
-        self.place(tag, key, low, err);
+        self.place(tag, key, high, err);
     }
 
     /// As [`insert`](Self::insert), whatever room the key takes.
-    pub(super) fn place(&mut self, tag: u64, key: &[u8], low: u64, err: u64) {
+    pub(super) fn place(&mut self, tag: u64, key: &[u8], high: u64, err: u64) {
         let at = bucket_of(tag, self.buckets.len());
         let bucket = &mut self.buckets[at];
         let way = bucket.free().expect("the caller saw a free way");
         let key = self.keys.store(key, bucket.key(way));
-        bucket.put(way, Slot { tag, low, err, key });
+        bucket.put(way, Slot { tag, high, err, key });
     }
 
     /// Evicts the keys of lowest count until `len` bytes and an eighth of the key room are free. O(capacity), paid for
@@ -110,7 +110,7 @@ impl SpaceSaving {
         let room = self.shape.key_room;
         let goal = (room - room / 8).min(room.saturating_sub(len));
         let mut lowest: BinaryHeap<_> =
-            self.places().map(|(at, way, slot)| Reverse((slot.high(), slot.low, slot.tag, at, way))).collect();
+            self.places().map(|(at, way, slot)| Reverse((slot.high, slot.low(), slot.tag, at, way))).collect();
         while self.keys.live() > goal
             && let Some(Reverse((high, _, _, at, way))) = lowest.pop()
         {
@@ -133,14 +133,19 @@ impl SpaceSaving {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::{Shape, bounds};
+    use super::super::Shape;
     use super::*;
+    use crate::ranking::Estimate;
     use crate::sketch::Sketch;
+
+    fn bounds(low: u64, err: u64) -> Estimate {
+        Estimate { count: low + err, low, high: low + err }
+    }
 
     /// Room for 16 keys of 10 bytes, each in a bucket of its own, and the last added one too many.
     fn overfull() -> SpaceSaving {
-        let mut sketch = SpaceSaving::empty(Shape { buckets: 64, key_room: 160 }, 1);
-        (0..17).for_each(|i| sketch.add(i << 8, &[i as u8; 10], 100 + i).unwrap());
+        let mut sketch = SpaceSaving::empty(Shape { buckets: 64, key_room: 160 });
+        (0..17).for_each(|i| sketch.add(i << 34, &[i as u8; 10], 100 + i).unwrap());
         sketch
     }
 
@@ -150,7 +155,7 @@ mod tests {
         assert_eq!(sketch.keys.live(), 140 + 10);
         assert_eq!((sketch.buckets.len(), sketch.bar), (64, 101));
         assert_eq!(
-            [0, 1, 2].map(|i| sketch.estimate(i << 8, &[i as u8; 10])),
+            [0, 1, 2].map(|i| sketch.estimate(i << 34, &[i as u8; 10])),
             [bounds(0, 100), bounds(0, 101), bounds(102, 0)]
         );
     }
@@ -158,17 +163,17 @@ mod tests {
     #[test]
     fn a_free_way_is_for_keys_above_what_was_evicted_last() {
         let mut sketch = overfull();
-        sketch.add(40 << 8, b"rare", 101).unwrap();
-        assert_eq!(sketch.estimate(40 << 8, b"rare"), bounds(0, 101));
-        sketch.add(40 << 8, b"rare", 1).unwrap();
-        assert_eq!(sketch.estimate(40 << 8, b"rare"), bounds(1, 101));
+        sketch.add(40 << 34, b"rare", 101).unwrap();
+        assert_eq!(sketch.estimate(40 << 34, b"rare"), bounds(0, 101));
+        sketch.add(40 << 34, b"rare", 1).unwrap();
+        assert_eq!(sketch.estimate(40 << 34, b"rare"), bounds(1, 101));
     }
 
     #[test]
     fn a_key_longer_than_all_the_key_room_is_bounded_and_not_tracked() {
         let mut sketch = overfull();
-        sketch.add(50 << 8, &[1; 161], 1 << 40).unwrap();
-        assert_eq!(sketch.estimate(50 << 8, &[1; 161]), bounds(0, 1 << 40));
+        sketch.add(50 << 34, &[1; 161], 1 << 40).unwrap();
+        assert_eq!(sketch.estimate(50 << 34, &[1; 161]), bounds(0, 1 << 40));
         assert_eq!(sketch.top(99).len(), 15);
     }
 

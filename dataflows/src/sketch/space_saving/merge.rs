@@ -10,22 +10,16 @@ use super::{MergeError, Overflow, SpaceSaving};
 /// A key of either side, with the sum of both sides' bounds.
 struct Entry<'a> {
     tag: u64,
-    low: u64,
+    high: u64,
     err: u64,
     key: &'a [u8],
-}
-
-impl Entry<'_> {
-    fn high(&self) -> u64 {
-        self.low.saturating_add(self.err)
-    }
 }
 
 /// The sketch of both streams. O(counters of the larger side).
 pub(super) fn merged(a: &SpaceSaving, b: &SpaceSaving) -> Result<SpaceSaving, MergeError> {
     check_shapes(a, b)?;
     let buckets = size_for_both(a, b);
-    let mut sum = SpaceSaving::empty(a.shape, buckets);
+    let mut sum = SpaceSaving::of_size(a.shape, buckets);
     sum.total = a.total.checked_add(b.total).ok_or(Overflow)?;
     sum.bar = a.bar.max(b.bar);
     if !(a.is_exact() && b.is_exact()) {
@@ -65,10 +59,10 @@ fn distinct(a: &SpaceSaving, b: &SpaceSaving, at: usize, buckets: usize) -> usiz
 
 /// What a side that may have fewer buckets would hold in bucket `at` of `buckets`.
 fn entries(of: &SpaceSaving, at: usize, buckets: usize) -> impl Iterator<Item = Entry<'_>> {
-    let slots = of.buckets[at & (of.buckets.len() - 1)].slots();
+    let slots = of.buckets[at / (buckets / of.buckets.len())].slots();
     slots.filter(move |slot| bucket_of(slot.tag, buckets) == at).map(|slot| {
         let key = of.keys.get(slot.key);
-        Entry { tag: slot.tag, low: slot.low, err: slot.err, key }
+        Entry { tag: slot.tag, high: slot.high, err: slot.err, key }
     })
 }
 
@@ -85,9 +79,10 @@ fn unite<'a>(
     union: &mut Vec<Entry<'a>>,
 ) -> Result<(), Overflow> {
     let plus = |entry: Entry<'a>, side: &SpaceSaving| {
-        let (low, err) = side.weigh(entry.tag, entry.key);
-        let low = entry.low.checked_add(low).ok_or(Overflow)?;
-        Ok(Entry { low, err: entry.err.saturating_add(err), ..entry })
+        let (high, err) = side.weigh(entry.tag, entry.key);
+        let low = (entry.high - entry.err).checked_add(high - err).ok_or(Overflow)?;
+        let high = entry.high.saturating_add(high);
+        Ok(Entry { high, err: high - low, ..entry })
     };
     for entry in entries(a, at, buckets) {
         union.push(plus(entry, b)?);
@@ -107,14 +102,14 @@ impl SpaceSaving {
     fn keep_best(&mut self, at: usize, union: &mut [Entry]) {
         if union.len() > WAYS {
             self.begin_evicting();
-            union.sort_unstable_by_key(|entry| (Reverse(entry.high()), Reverse(entry.low), entry.key));
+            union.sort_unstable_by_key(|entry| (Reverse(entry.high), entry.err, entry.key));
         }
         let (best, rest) = union.split_at(union.len().min(WAYS));
         for entry in rest {
-            self.filters[at].raise(entry.tag, entry.high());
+            self.filters[at].raise(entry.tag, entry.high);
         }
         for entry in best {
-            self.place(entry.tag, entry.key, entry.low, entry.err);
+            self.place(entry.tag, entry.key, entry.high, entry.err);
         }
     }
 

@@ -1,32 +1,34 @@
 //! A sketch as bytes. Integers are little-endian; a varint is LEB128 of a `u64`.
 //!
 //! ```text
-//!  0  "HSSK"                                  32  bar u64
-//!  4  version u8 = 1                          40  for each bucket in order:
-//!  5  log2 of the buckets at full size u8           keys tracked u8, and for each of them
-//!  6  log2 of the buckets now u8                      tag u64, low varint, err varint, length varint, key
-//!  7  1 when evicting, else 0                       16 filter cells as varints, when evicting
-//!  8  key room u64                           end  CRC-32 (IEEE) of all before it, u32
-//! 16  total u128
+//!  0  "HSSK"                                  36  bar u64
+//!  4  version u8 = 1                          44  for each bucket in order:
+//!  5  1 when evicting, else 0                       keys tracked u8, and for each of them
+//!  6  doublings left to full size u8                  tag u64, high varint, err varint, length varint, key
+//!  7  0                                            16 filter cells as varints, when evicting
+//!  8  buckets at full size u32                end  CRC-32 (IEEE) of all before it, u32
+//! 12  key room u64
+//! 20  total u128
 //! ```
 //!
 //! A bucket takes at least one byte, 17 when evicting, so reading allocates at most 260 bytes for each byte of input.
 
 use super::bucket::{Filter, WAYS, bucket_of};
-use super::{DamagedSketch, LONGEST_KEY, MOST_BUCKETS, MOST_KEY_ROOM, Shape, SpaceSaving};
+use super::{DamagedSketch, LONGEST_KEY, Shape, SpaceSaving};
 
 const MAGIC: &[u8; 4] = b"HSSK";
 const VERSION: u8 = 1;
-const HEADER: usize = 40;
+const HEADER: usize = 44;
 const CHECKSUM: usize = 4;
 
 pub(super) fn write(sketch: &SpaceSaving) -> Vec<u8> {
     let mut out = Vec::with_capacity(HEADER + sketch.keys.live() + sketch.buckets.len() * WAYS * 16);
     out.extend_from_slice(MAGIC);
     out.push(VERSION);
-    out.push(sketch.shape.buckets.ilog2() as u8);
-    out.push(sketch.buckets.len().ilog2() as u8);
     out.push(u8::from(!sketch.is_exact()));
+    out.push((sketch.shape.buckets / sketch.buckets.len()).ilog2() as u8);
+    out.push(0);
+    out.extend_from_slice(&(sketch.shape.buckets as u32).to_le_bytes());
     out.extend_from_slice(&(sketch.shape.key_room as u64).to_le_bytes());
     out.extend_from_slice(&sketch.total.to_le_bytes());
     out.extend_from_slice(&sketch.bar.to_le_bytes());
@@ -43,7 +45,7 @@ fn write_bucket(sketch: &SpaceSaving, at: usize, out: &mut Vec<u8>) {
     out.push(bucket.used().count() as u8);
     for slot in bucket.slots() {
         out.extend_from_slice(&slot.tag.to_le_bytes());
-        [slot.low, slot.err, slot.key.len() as u64].into_iter().for_each(|value| write_varint(value, out));
+        [slot.high, slot.err, slot.key.len() as u64].into_iter().for_each(|value| write_varint(value, out));
         out.extend_from_slice(sketch.keys.get(slot.key));
     }
     if let Some(filter) = sketch.filters.get(at) {
@@ -93,29 +95,30 @@ fn checked(bytes: &[u8]) -> Result<&[u8], DamagedSketch> {
 
 /// An empty sketch of the size that the header tells, if the bytes that follow can fill it.
 fn read_header(rest: &mut Reader) -> Result<SpaceSaving, DamagedSketch> {
-    let most = power_of_two(rest.byte()?)?;
-    let now = power_of_two(rest.byte()?)?;
     let is_evicting = flag(rest.byte()?)?;
+    let doublings = u32::from(rest.byte()?);
+    if rest.byte()? != 0 {
+        return Err(DamagedSketch::Content("state"));
+    }
+    let buckets = u32::from_le_bytes(rest.array()?) as usize;
     let key_room = usize::try_from(rest.fixed_u64()?).unwrap_or(usize::MAX);
-    if now > most || is_evicting && now < most || key_room > MOST_KEY_ROOM {
+    let shape = Shape { buckets, key_room };
+    if !shape.is_possible() || doublings > Shape::doublings(buckets) || is_evicting && doublings > 0 {
         return Err(DamagedSketch::Content("size"));
     }
+    let now = buckets >> doublings;
     let total = u128::from_le_bytes(rest.array()?);
     let bar = rest.fixed_u64()?;
     let least_bytes = if is_evicting { 17 * now } else { now };
     if rest.0.len() < least_bytes {
         return Err(DamagedSketch::Length);
     }
-    let mut sketch = SpaceSaving::empty(Shape { buckets: most, key_room }, now);
+    let mut sketch = SpaceSaving::of_size(shape, now);
     if is_evicting {
         sketch.begin_evicting();
     }
     (sketch.total, sketch.bar) = (total, bar);
     Ok(sketch)
-}
-
-fn power_of_two(log2: u8) -> Result<usize, DamagedSketch> {
-    if u32::from(log2) > MOST_BUCKETS.ilog2() { Err(DamagedSketch::Content("size")) } else { Ok(1 << log2) }
 }
 
 fn flag(byte: u8) -> Result<bool, DamagedSketch> {
@@ -142,7 +145,7 @@ fn read_bucket(rest: &mut Reader, sketch: &mut SpaceSaving, at: usize) -> Result
 
 fn read_slot(rest: &mut Reader, sketch: &mut SpaceSaving, at: usize) -> Result<(), DamagedSketch> {
     let tag = rest.fixed_u64()?;
-    let (low, err) = (rest.varint()?, rest.varint()?);
+    let (high, err) = (rest.varint()?, rest.varint()?);
     let len = usize::try_from(rest.varint()?).unwrap_or(usize::MAX);
     let key = rest.take(len)?;
     if tag & 1 == 0 || bucket_of(tag, sketch.buckets.len()) != at || sketch.find(at, tag, key).is_some() {
@@ -151,16 +154,16 @@ fn read_slot(rest: &mut Reader, sketch: &mut SpaceSaving, at: usize) -> Result<(
     if len > LONGEST_KEY || !sketch.keys.fits(len) {
         return Err(DamagedSketch::Content("key length"));
     }
-    if err > 0 && sketch.is_exact() {
+    if err > high || err > 0 && sketch.is_exact() {
         return Err(DamagedSketch::Content("error bound"));
     }
-    sketch.place(tag, key, low, err);
+    sketch.place(tag, key, high, err);
     Ok(())
 }
 
 /// Certain counts never exceed the total, and are all of it while the sketch is exact.
 fn check_total(sketch: &SpaceSaving) -> Result<(), DamagedSketch> {
-    let certain: u128 = sketch.slots().map(|slot| u128::from(slot.low)).sum();
+    let certain: u128 = sketch.slots().map(|slot| u128::from(slot.low())).sum();
     let is_right = if sketch.is_exact() { certain == sketch.total } else { certain <= sketch.total };
     if is_right { Ok(()) } else { Err(DamagedSketch::Content("total")) }
 }
@@ -220,7 +223,7 @@ mod tests {
     }
 
     fn sample() -> Vec<u8> {
-        let mut sketch = SpaceSaving::new(64);
+        let mut sketch = SpaceSaving::new(8);
         sketch.add(0xABCD_EF01_2345_6789, b"key", 300).unwrap();
         let mut bytes = write(&sketch);
         bytes.truncate(bytes.len() - CHECKSUM);
@@ -235,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_layout_is_as_written_down() {
-        let mut expected = b"HSSK\x01\x03\x00\x00\x00\x00\x01\0\0\0\0\0".to_vec();
+        let mut expected = b"HSSK\x01\0\0\0\x01\0\0\0\0\0\x01\0\0\0\0\0".to_vec();
         expected.extend_from_slice(&300u128.to_le_bytes());
         expected.extend_from_slice(&[0; 8]);
         expected.extend_from_slice(b"\x01\x89\x67\x45\x23\x01\xEF\xCD\xAB\xAC\x02\x00\x03key");
@@ -247,22 +250,26 @@ mod tests {
     fn content_that_contradicts_itself_is_refused_even_with_a_right_checksum() {
         assert_eq!(error_of(|b| b[0] = b'X'), DamagedSketch::Foreign);
         assert_eq!(error_of(|b| b[4] = 2), DamagedSketch::Version(2));
-        assert_eq!(error_of(|b| b[5] = 22), DamagedSketch::Content("size"));
-        assert_eq!(error_of(|b| b[6] = 4), DamagedSketch::Content("size"));
-        assert_eq!(error_of(|b| b[7] = 1), DamagedSketch::Content("size"));
-        assert_eq!(error_of(|b| b[7] = 2), DamagedSketch::Content("state"));
-        assert_eq!(error_of(|b| b[8..11].copy_from_slice(&[2, 0, 0])), DamagedSketch::Content("key length"));
-        assert_eq!(error_of(|b| b[16] += 1), DamagedSketch::Content("total"));
-        assert_eq!(error_of(|b| b[40] = 9), DamagedSketch::Content("bucket"));
-        assert_eq!(error_of(|b| b[41] ^= 1), DamagedSketch::Content("hash"));
-        assert_eq!(error_of(|b| b[51] = 1), DamagedSketch::Content("error bound"));
+        assert_eq!(error_of(|b| b[5] = 2), DamagedSketch::Content("state"));
+        assert_eq!(error_of(|b| b[6] = 1), DamagedSketch::Content("size"));
+        assert_eq!(error_of(|b| b[7] = 1), DamagedSketch::Content("state"));
+        assert_eq!(error_of(|b| b[8] = 0), DamagedSketch::Content("size"));
+        assert_eq!(error_of(|b| b[8] = 0x21), DamagedSketch::Content("size"));
+        assert_eq!(error_of(|b| b[12..15].copy_from_slice(&[2, 0, 0])), DamagedSketch::Content("key length"));
+        assert_eq!(error_of(|b| b[20] += 1), DamagedSketch::Content("total"));
+        assert_eq!(error_of(|b| b[44] = 9), DamagedSketch::Content("bucket"));
+        assert_eq!(error_of(|b| b[45] ^= 1), DamagedSketch::Content("hash"));
+        assert_eq!(error_of(|b| b[55] = 1), DamagedSketch::Content("error bound"));
         assert_eq!(error_of(|b| b.push(0)), DamagedSketch::Length);
         assert_eq!(error_of(|b| b.truncate(50)), DamagedSketch::Length);
     }
 
     #[test]
     fn a_header_that_promises_too_much_allocates_nothing() {
-        let huge = |b: &mut Vec<u8>| (b[5], b[6], b[7]) = (21, 21, 1);
+        let huge = |b: &mut Vec<u8>| {
+            b[5] = 1;
+            b[8..12].copy_from_slice(&(1u32 << 21).to_le_bytes());
+        };
         assert_eq!(error_of(huge), DamagedSketch::Length);
     }
 
