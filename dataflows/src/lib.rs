@@ -1,8 +1,8 @@
 //! From events to rankings. Read in the order in which data meets the modules:
 //!
-//! [`window`] judges each event, [`mark`] says what will not come any more, [`ingest`] combines events and feeds the [`sketch`], [`parcel`] carries combined counts
-//! to the worker that owns their shard, [`count`] adds them up exactly, and [`operators`] moves all that over timely
-//! dataflow until a [`ranking`] comes out. [`job`] wires one worker; [`start`] starts them all.
+//! [`window`] judges each event, [`mark`] says what will not come any more, [`ingest`] combines events and feeds the
+//! [`sketch`], [`parcel`] carries combined counts to the worker that owns their shard, [`count`] adds them up exactly,
+//! and [`operators`] moves all that over timely dataflow until a [`ranking`] comes out. [`job`] wires one worker; [`start`] starts them all.
 //!
 //! Only [`operators`], [`parcel`], [`job`] and [`start`] know timely and differential; the rest are plain structs.
 
@@ -14,6 +14,7 @@ pub mod key;
 pub mod mark;
 pub mod operators;
 pub mod parcel;
+mod prefetch;
 pub mod ranking;
 pub mod shard;
 pub mod sketch;

@@ -10,6 +10,7 @@
 
 use super::CountOverflow;
 use crate::key::same;
+use crate::prefetch::prefetch;
 
 /// Arena chunks are of this many bytes; no key spans two.
 const CHUNK: usize = 1 << 20;
@@ -215,7 +216,7 @@ impl Table {
         key: impl Fn(usize) -> &'a [u8],
     ) -> Result<(), CountOverflow> {
         for (g, group) in hashes.chunks(GROUP).enumerate() {
-            self.touch(group);
+            self.prefetch(group);
             for (i, &hash) in group.iter().enumerate() {
                 let row = g * GROUP + i;
                 self.add(hash, weights[row], key(row))?;
@@ -224,21 +225,20 @@ impl Table {
         Ok(())
     }
 
-    /// Reads the places where the hashes lead, so that they are in the cache when they are needed. The reads do not
-    /// depend on each other, so the processor has many under way at once.
-    fn touch(&self, group: &[u64]) {
-        if self.slots.len() < 1 << 14 {
+    /// Asks for the places where the hashes lead: first the slots, then the entries that they name.
+    fn prefetch(&self, group: &[u64]) {
+        if self.slots.is_empty() {
             return;
         }
-        let mut tickets = [0u32; GROUP];
-        for (ticket, hash) in tickets.iter_mut().zip(group) {
-            *ticket = self.slots[self.home(tag(*hash))] as u32;
+        for &hash in group {
+            prefetch(&self.slots[self.home(tag(hash))]);
         }
-        let mut sum = 0u8;
-        for &ticket in &tickets[..group.len()] {
-            sum ^= self.entries.get(ticket as usize).map_or(0, |entry| entry.length);
+        for &hash in group {
+            let ticket = self.slots[self.home(tag(hash))] as u32;
+            if let Some(entry) = self.entries.get(ticket as usize) {
+                prefetch(entry);
+            }
         }
-        std::hint::black_box(sum);
     }
 }
 

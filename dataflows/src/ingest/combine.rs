@@ -3,6 +3,7 @@
 
 use super::Event;
 use crate::key::same;
+use crate::prefetch::prefetch;
 use crate::window::Slot;
 
 /// How many events are added together, so that the places they go to are read in time.
@@ -54,10 +55,10 @@ impl Combine {
         Combine { places: vec![empty; PLACES], long: vec![Vec::new(); PLACES], trial: 0, met: 0, passing: false }
     }
 
-    /// Reads the place of a key, so that it is in the cache when an event is added soon after.
+    /// Asks for the place of a key, of which an event is added soon after.
     #[inline]
-    pub(super) fn touch(&self, slot: Slot, hash: u64) -> u64 {
-        if self.passing { 0 } else { self.places[place(slot, hash)].hash }
+    pub(super) fn prefetch(&self, slot: Slot, hash: u64) {
+        prefetch(&self.places[place(slot, hash)]);
     }
 
     /// Adds up to [`GROUP`] events; `give` gets what can be combined no further.

@@ -103,7 +103,7 @@ impl Ingest {
             for length in 0..self.judge.windows().lengths.len() {
                 match self.judge.judge(length, event.time, watermark) {
                     Judgement::OnTime(slot) | Judgement::Late(slot) => {
-                        std::hint::black_box(self.combine.touch(slot, event.hash));
+                        self.combine.prefetch(slot, event.hash);
                         group[filled] = (slot, event);
                         filled += 1;
                         if filled == GROUP {

@@ -142,14 +142,22 @@ impl Feed {
             turns.push((partition.highest().unwrap_or(partition.first), partition));
         }
         turns.sort_by_key(|(behind, _)| *behind);
-        let mut pull = Pull::Done;
+        let (mut pull, mut busy) = (Pull::Done, None);
         for (_, partition) in turns {
-            let (pulled, block) = partition.pull(&self.settings, spare.pop().unwrap_or_default())?;
-            match pulled {
-                Pull::Filled => return Ok((Pull::Filled, block)),
-                Pull::Idle => pull = Pull::Idle,
-                Pull::Done => {}
+            match partition.pull(&self.settings, spare, false)? {
+                Some((Pull::Filled, block)) => return Ok((Pull::Filled, block)),
+                Some((Pull::Done, _)) => {}
+                Some((Pull::Idle, _)) => pull = Pull::Idle,
+                None => {
+                    pull = Pull::Idle;
+                    busy = busy.or(Some(partition).filter(|partition| partition.is_stored()));
+                }
             }
+        }
+        if let Some(partition) = busy
+            && let Some((Pull::Filled, block)) = partition.pull(&self.settings, spare, true)?
+        {
+            return Ok((Pull::Filled, block));
         }
         if pull == Pull::Done && self.remaining().next().is_some() {
             pull = Pull::Idle;

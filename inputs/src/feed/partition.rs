@@ -114,28 +114,36 @@ impl Partition {
         Ok((partition, size))
     }
 
-    /// Reads the next block, unless another worker is just doing so.
+    /// Reads the next block. `None` when another worker is just doing so, unless the caller wants to `wait` for it.
     pub(super) fn pull(
         self: &Arc<Self>,
         settings: &FeedSettings,
-        spare: Vec<u8>,
-    ) -> Result<(Pull, Option<Block>), FeedError> {
-        let mut reading = match self.reading.try_lock() {
+        spare: &mut Vec<Vec<u8>>,
+        wait: bool,
+    ) -> Result<Option<(Pull, Option<Block>)>, FeedError> {
+        let reading = if wait { self.reading.lock().map_err(Into::into) } else { self.reading.try_lock() };
+        let mut reading = match reading {
             Ok(reading) => reading,
-            Err(TryLockError::WouldBlock) => return Ok((Pull::Idle, None)),
+            Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Poisoned(_)) => panic!("a worker panicked while it read {}", self.name),
         };
         self.opened.store(true, Relaxed);
-        let block = reading.next(self, settings, spare).inspect_err(|_| reading.stage = Stage::Done);
+        let block =
+            reading.next(self, settings, spare.pop().unwrap_or_default()).inspect_err(|_| reading.stage = Stage::Done);
         let done = matches!(reading.stage, Stage::Done);
         self.done.store(done, Release);
         match block? {
             Some(block) => {
                 self.heard.store(settings.began.elapsed().as_millis() as i64, Relaxed);
-                Ok((Pull::Filled, Some(block)))
+                Ok(Some((Pull::Filled, Some(block))))
             }
-            None => Ok((if done { Pull::Done } else { Pull::Idle }, None)),
+            None => Ok(Some((if done { Pull::Done } else { Pull::Idle }, None))),
         }
+    }
+
+    /// Whether its blocks come as fast as they are read, so that waiting for one is short.
+    pub(super) fn is_stored(&self) -> bool {
+        !self.live
     }
 
     /// Whether it was opened, and not only looked at.

@@ -7,7 +7,7 @@ use crate::event::{Event, Events, MAX_RECORD, Reason};
 use crate::source::Pull;
 
 /// How many parsed blocks may wait for their turn.
-const WAITING: usize = 4;
+const WAITING: usize = 16;
 
 /// A parsed block whose turn has come.
 pub struct Batch<'a> {
