@@ -90,21 +90,18 @@ pub fn run(
             intake.read()
         };
         let mut mark = intake.settle(&mut ingest);
-        if let Some(parcels) = &mut parcels {
-            ingest.full().for_each(|mut parcel| parcels.send_batch(&mut parcel));
-        }
         let now = (began.elapsed().as_millis() / EPOCH.as_millis()) as u64;
         if step == Step::Done {
             mark = Mark::Done;
         }
-        if now > epoch || mark == Mark::Done {
-            if let Err(overflow) = ingest.flush() {
-                watch.failed(CountError::from(overflow).into());
-            }
-            if let Some(parcels) = &mut parcels {
-                ingest.full().for_each(|mut parcel| parcels.send_batch(&mut parcel));
-                ingest.marked(mark).into_iter().for_each(|mut parcel| parcels.send_batch(&mut parcel));
-            }
+        let ends = now > epoch || mark == Mark::Done;
+        let ready = if ends { ingest.marked(mark) } else { ingest.full() };
+        match (ready, &mut parcels) {
+            (Ok(ready), Some(parcels)) => ready.into_iter().for_each(|mut parcel| parcels.send_batch(&mut parcel)),
+            (Ok(_), None) => {}
+            (Err(overflow), _) => watch.failed(CountError::from(overflow).into()),
+        }
+        if ends {
             let tick = now / tick_every > epoch / tick_every;
             if let Some(dispatches) = &mut dispatches {
                 dispatches.send(Dispatch::new(me, mark, tick, ingest.summaries(mark, tick)));

@@ -19,6 +19,7 @@ use timely::dataflow::channels::{ContainerBytes, Message};
 use timely::progress::Stamp;
 
 use crate::mark::Mark;
+use crate::window::Slot;
 pub use columns::{Columns, Rows};
 
 /// Combined counts from one worker to another, and the sender's mark.
@@ -64,6 +65,51 @@ impl ContainerBytes for Parcel {
     }
 }
 
+/// Rows of one slot that stand one after the other.
+#[derive(Clone, Copy)]
+pub struct SlotRows<'a> {
+    /// Their window.
+    pub slot: Slot,
+    /// Their keys' hashes.
+    pub hashes: &'a [u64],
+    /// Their weights, as many.
+    pub weights: &'a [u64],
+    /// Where each key of the parcel ends in `keys`, and the number of the first of these.
+    ends: &'a [u64],
+    keys: &'a [u8],
+    first: usize,
+}
+
+impl<'a> SlotRows<'a> {
+    /// The key of the `number`-th row, from 0.
+    ///
+    /// # Panics
+    /// When there are not that many rows, or the parcel is damaged.
+    #[inline]
+    pub fn key(&self, number: usize) -> &'a [u8] {
+        let at = self.first + number;
+        let start = if at == 0 { 0 } else { self.ends[at - 1] };
+        &self.keys[start as usize..self.ends[at] as usize]
+    }
+}
+
+/// Columns of equal length cut where the slot changes: slots, hashes, weights, ends of keys, and all their bytes.
+fn by_slot<'a>(
+    slots: &'a [u64],
+    hashes: &'a [u64],
+    weights: &'a [u64],
+    ends: &'a [u64],
+    keys: &'a [u8],
+) -> impl Iterator<Item = SlotRows<'a>> {
+    let mut next = 0;
+    slots.chunk_by(|a, b| a == b).map(move |same| {
+        let first = next;
+        next += same.len();
+        let slot = Slot::from_word(same[0]);
+        SlotRows { slot, hashes: &hashes[first..next], weights: &weights[first..next], ends, keys, first }
+    })
+}
+
 /// Sends each parcel whole to the worker it is for.
 pub(crate) struct ByAddress;
 
@@ -84,7 +130,6 @@ impl Distributor<Parcel> for ByAddress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::window::Slot;
 
     fn written(parcel: &Parcel) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -100,9 +145,10 @@ mod tests {
 
     fn rows(parcel: &Parcel) -> Vec<(u64, u64, u64, Vec<u8>)> {
         let mut rows = Vec::new();
-        parcel.rows.for_each_run(|slot, hashes, weights, key| {
-            rows.extend((0..hashes.len()).map(|i| (slot.to_word(), hashes[i], weights[i], key(i).to_vec())));
-        });
+        for run in parcel.rows.by_slot() {
+            let row = |i: usize| (run.slot.to_word(), run.hashes[i], run.weights[i], run.key(i).to_vec());
+            rows.extend((0..run.hashes.len()).map(row));
+        }
         rows
     }
 

@@ -43,7 +43,8 @@ impl Slot {
         self.0 >> 8
     }
 
-    fn length(self) -> usize {
+    /// Which of the job's lengths its window has.
+    pub fn length(self) -> usize {
         (self.0 >> 1 & 0x7f) as usize
     }
 }

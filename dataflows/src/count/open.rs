@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::CountError;
 use super::spill::Counts;
-use crate::parcel::Rows;
+use crate::parcel::{Rows, SlotRows};
 use crate::ranking::Window;
 use crate::window::{Slot, Windows};
 
@@ -77,26 +77,15 @@ impl OpenWindows {
     /// # Errors
     /// [`CountError`] when a count does not fit or memory is short and counts cannot be spilled.
     pub fn add(&mut self, rows: &Rows) -> Result<(), CountError> {
-        let mut result = Ok(());
-        rows.for_each_run(|slot, hashes, weights, key| {
-            if result.is_ok() {
-                result = self.add_run(slot, hashes, weights, key);
-            }
-        });
-        result?;
+        rows.by_slot().try_for_each(|rows| self.add_rows(&rows))?;
         self.spill_if_short()
     }
 
-    fn add_run<'a>(
-        &mut self,
-        slot: Slot,
-        hashes: &[u64],
-        weights: &[u64],
-        key: impl Fn(usize) -> &'a [u8],
-    ) -> Result<(), CountError> {
+    fn add_rows(&mut self, rows: &SlotRows<'_>) -> Result<(), CountError> {
+        let slot = rows.slot;
         let end = self.settings.windows.window(slot).end;
         if !self.settings.windows.keeps(end, self.watermark) && end <= self.watermark {
-            self.too_late += hashes.len() as u64;
+            self.too_late += rows.hashes.len() as u64;
             return Ok(());
         }
         let dir = &self.settings.spill_dir;
@@ -109,7 +98,7 @@ impl OpenWindows {
         });
         open.touched |= slot.is_late() || open.closed;
         let counts = if slot.is_late() && !open.closed { &mut open.late } else { &mut open.on_time };
-        Ok(counts.add_group(hashes, weights, key)?)
+        Ok(counts.add_rows(rows)?)
     }
 
     /// Moves the largest counts to disk until the rest fit the budget.

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use super::table::Table;
 use super::top::Top;
 use super::{CountError, CountOverflow};
+use crate::parcel::SlotRows;
 
 /// How much of all runs together is read at a time, and of one run at least and at most.
 const READ: usize = 8 << 20;
@@ -61,18 +62,13 @@ impl Counts {
         self.table.add(hash, weight, key)
     }
 
-    /// Adds rows by column; see [`Table::add_group`].
+    /// Adds rows, whatever their slot; see [`Table::add_rows`].
     ///
     /// # Errors
     /// [`CountOverflow`] when a count passes 2^64 - 1.
-    pub fn add_group<'a>(
-        &mut self,
-        hashes: &[u64],
-        weights: &[u64],
-        key: impl Fn(usize) -> &'a [u8],
-    ) -> Result<(), CountOverflow> {
-        self.total += weights.iter().map(|&w| u128::from(w)).sum::<u128>();
-        self.table.add_group(hashes, weights, key)
+    pub fn add_rows(&mut self, rows: &SlotRows<'_>) -> Result<(), CountOverflow> {
+        self.total += rows.weights.iter().map(|&w| u128::from(w)).sum::<u128>();
+        self.table.add_rows(rows)
     }
 
     /// Adds the counts of `other`, in memory and on disk.

@@ -3,13 +3,14 @@
 //! `slots` is an open-addressing table with linear probing of `tag | ticket` words. The tag is half of the key's hash, and
 //! a slot's place is the tag's highest bits: the slots stand in the order of their tags (but for what probing moved), and
 //! growing needs nothing but them. A ticket is a key's number in `entries`, which holds its count and, if it is short, its
-//! bytes. So a key costs two reads far apart, which [`Table::add_group`] has under way for many rows at once. Longer keys
+//! bytes. So a key costs two reads far apart, which [`Table::add_rows`] has under way for many rows at once. Longer keys
 //! stand one after the other in `arena`, in chunks, so that growing moves neither keys nor counts.
 //!
 //! The ticket idea: Xue and Marcus, *Global Hash Tables Strike Back!*, arXiv 2505.04153, 2025.
 
 use super::CountOverflow;
 use crate::key::same;
+use crate::parcel::SlotRows;
 use crate::prefetch::prefetch;
 
 /// Arena chunks are of this many bytes; no key spans two.
@@ -205,21 +206,15 @@ impl Arena {
 }
 
 impl Table {
-    /// Adds up to any number of rows, looking them up in groups so that their cache misses overlap.
+    /// Adds rows, whatever their slot, looking them up in groups so that their cache misses overlap.
     ///
     /// # Errors
     /// [`CountOverflow`] when a count passes 2^64 - 1.
-    pub fn add_group<'a>(
-        &mut self,
-        hashes: &[u64],
-        weights: &[u64],
-        key: impl Fn(usize) -> &'a [u8],
-    ) -> Result<(), CountOverflow> {
-        for (g, group) in hashes.chunks(GROUP).enumerate() {
+    pub fn add_rows(&mut self, rows: &SlotRows<'_>) -> Result<(), CountOverflow> {
+        for (g, group) in rows.hashes.chunks(GROUP).enumerate() {
             self.prefetch(group);
-            for (i, &hash) in group.iter().enumerate() {
-                let row = g * GROUP + i;
-                self.add(hash, weights[row], key(row))?;
+            for (i, &hash) in (g * GROUP..).zip(group) {
+                self.add(hash, rows.weights[i], rows.key(i))?;
             }
         }
         Ok(())
@@ -246,6 +241,8 @@ impl Table {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::parcel::{Columns, Rows};
+    use crate::window::Slot;
     use proptest::prelude::*;
     use std::collections::HashMap;
 
@@ -270,9 +267,15 @@ mod tests {
         let keys: Vec<Vec<u8>> = (0..40_000u32).map(|i| i.to_le_bytes().repeat(1 + i as usize % 40)).collect();
         let hashes: Vec<u64> = (0..40_000u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
         let weights: Vec<u64> = (0..40_000).collect();
+        let mut columns = Columns::default();
+        for ((key, &hash), &weight) in keys.iter().zip(&hashes).zip(&weights) {
+            columns.push(Slot::from_word(0), hash, weight, key);
+        }
+        let rows = Rows::from(columns);
         let mut table = Table::default();
-        table.add_group(&hashes, &weights, |i| &keys[i]).unwrap();
-        table.add_group(&hashes, &weights, |i| &keys[i]).unwrap();
+        for rows in rows.by_slot().chain(rows.by_slot()) {
+            table.add_rows(&rows).unwrap();
+        }
         assert_eq!(table.len(), keys.len());
         for (i, (count, key)) in table.iter().enumerate() {
             assert_eq!((count, key), (2 * weights[i], keys[i].as_slice()));

@@ -43,29 +43,8 @@ pub struct Event<'a> {
 pub struct Ingest {
     judge: Judge,
     combine: Combine,
-    sinks: Sinks,
-}
-
-/// Where combined counts go.
-struct Sinks {
     outbox: Outbox,
-    exact: bool,
     sketches: Option<Sketches>,
-    overflow: Option<CountOverflow>,
-}
-
-impl Sinks {
-    #[inline]
-    fn give(&mut self, slot: Slot, hash: u64, weight: u64, key: &[u8]) {
-        if self.exact {
-            self.outbox.push(slot, hash, weight, key);
-        }
-        if let Some(sketches) = &mut self.sketches
-            && sketches.add(slot, hash, weight, key).is_err()
-        {
-            self.overflow.get_or_insert_with(|| CountOverflow { key: key.to_vec() });
-        }
-    }
 }
 
 impl Ingest {
@@ -74,11 +53,10 @@ impl Ingest {
         // Late events are of no use to early results, but they are to revisions of approximate ones.
         let sketches =
             settings.sketch.clone().map(|empty| Sketches::new(settings.windows.clone(), empty, !settings.exact));
-        Ingest {
-            judge: Judge::new(settings.windows.clone()),
-            combine: Combine::new(),
-            sinks: Sinks { outbox: Outbox::new(me, workers), exact: settings.exact, sketches, overflow: None },
-        }
+        // What only sketches take goes to no one else.
+        let workers = if settings.exact { workers } else { 1 };
+        let outbox = Outbox::new(me, workers, settings.windows.lengths.len());
+        Ingest { judge: Judge::new(settings.windows.clone()), combine: Combine::new(), outbox, sketches }
     }
 
     /// The windows that events are judged by.
@@ -120,32 +98,38 @@ impl Ingest {
     }
 
     fn combine(&mut self, group: &[(Slot, Event<'_>)]) {
-        self.combine.add_group(group, |slot, hash, weight, key| self.sinks.give(slot, hash, weight, key));
+        self.combine.add_group(group, |slot, hash, weight, key| self.outbox.push(slot, hash, weight, key));
     }
 
-    /// Empties the combined counts into parcels and sketches, so that whatever came before is on its way.
+    /// The parcels that are full, to be sent where exact counts are wanted. Their rows are in the sketches then.
     ///
     /// # Errors
-    /// [`CountOverflow`] when a sketch's certain count passed 2^64 - 1 since the last time.
-    pub fn flush(&mut self) -> Result<(), CountOverflow> {
-        let sinks = &mut self.sinks;
-        self.combine.flush(|slot, hash, weight, key| sinks.give(slot, hash, weight, key));
-        self.sinks.overflow.take().map_or(Ok(()), Err)
+    /// [`CountOverflow`] when a sketch's certain count passed 2^64 - 1.
+    pub fn full(&mut self) -> Result<Vec<Parcel>, CountOverflow> {
+        let full = self.outbox.full();
+        self.sketch(full)
     }
 
-    /// The parcels that are full, to be sent.
-    pub fn full(&mut self) -> impl Iterator<Item = Parcel> + '_ {
-        self.sinks.outbox.full()
+    /// As [`Ingest::full`], with whatever else came until now: a last parcel for every worker carries the mark.
+    ///
+    /// # Errors
+    /// As of [`Ingest::full`].
+    pub fn marked(&mut self, mark: Mark) -> Result<Vec<Parcel>, CountOverflow> {
+        self.combine.flush(|slot, hash, weight, key| self.outbox.push(slot, hash, weight, key));
+        let marked = self.outbox.marked(mark);
+        self.sketch(marked)
     }
 
-    /// A last parcel for every worker, with whatever is left and the mark.
-    pub fn marked(&mut self, mark: Mark) -> Vec<Parcel> {
-        self.sinks.outbox.marked(mark)
+    fn sketch(&mut self, parcels: Vec<Parcel>) -> Result<Vec<Parcel>, CountOverflow> {
+        if let Some(sketches) = &mut self.sketches {
+            parcels.iter().flat_map(|parcel| parcel.rows.by_slot()).try_for_each(|rows| sketches.add_rows(&rows))?;
+        }
+        Ok(parcels)
     }
 
     /// This worker's sketches of the windows that end at or below the mark, which it lets go, and of windows past their
     /// end the late events since the last time; on a `tick` also the sketches of all other windows.
     pub fn summaries(&mut self, mark: Mark, tick: bool) -> Vec<Summary> {
-        self.sinks.sketches.as_mut().map_or_else(Vec::new, |sketches| sketches.summaries(mark, tick))
+        self.sketches.as_mut().map_or_else(Vec::new, |sketches| sketches.summaries(mark, tick))
     }
 }

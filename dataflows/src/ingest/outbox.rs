@@ -1,4 +1,4 @@
-//! Gathers combined counts into one open parcel for each worker.
+//! Gathers combined counts into open parcels for each worker.
 
 use crate::mark::Mark;
 use crate::parcel::{Columns, Parcel};
@@ -12,19 +12,20 @@ const KEY_BYTES: usize = 256 << 10;
 
 pub(super) struct Outbox {
     me: usize,
-    open: Vec<Columns>,
+    /// One parcel for each window length by worker, so that rows of one window stand together and are counted together.
+    open: Vec<Vec<Columns>>,
     full: Vec<Parcel>,
 }
 
 impl Outbox {
-    pub(super) fn new(me: usize, workers: usize) -> Self {
-        Outbox { me, open: vec![Columns::default(); workers], full: Vec::new() }
+    pub(super) fn new(me: usize, workers: usize, lengths: usize) -> Self {
+        Outbox { me, open: vec![vec![Columns::default(); lengths]; workers], full: Vec::new() }
     }
 
     #[inline]
     pub(super) fn push(&mut self, slot: Slot, hash: u64, weight: u64, key: &[u8]) {
         let to = shard::worker(hash, self.open.len());
-        let columns = &mut self.open[to];
+        let columns = &mut self.open[to][slot.length()];
         columns.push(slot, hash, weight, key);
         if columns.len() >= ROWS || columns.key_bytes() >= KEY_BYTES {
             let rows = std::mem::take(columns).into();
@@ -32,14 +33,18 @@ impl Outbox {
         }
     }
 
-    pub(super) fn full(&mut self) -> impl Iterator<Item = Parcel> + '_ {
-        self.full.drain(..)
+    pub(super) fn full(&mut self) -> Vec<Parcel> {
+        std::mem::take(&mut self.full)
     }
 
-    /// One parcel for every worker, empty or not, with the mark.
+    /// The full parcels and those with anything in them, and at last one for every worker with the mark.
     pub(super) fn marked(&mut self, mark: Mark) -> Vec<Parcel> {
         let from = self.me;
-        let open = self.open.iter_mut().map(std::mem::take).enumerate();
-        open.map(|(to, columns)| Parcel { to, from, mark, rows: columns.into() }).collect()
+        for (to, open) in self.open.iter_mut().enumerate() {
+            let filled = open.iter_mut().filter(|columns| !columns.is_empty()).map(std::mem::take);
+            self.full.extend(filled.map(|columns| Parcel { to, from, mark: Mark::Nothing, rows: columns.into() }));
+            self.full.push(Parcel { to, from, mark, ..Parcel::default() });
+        }
+        self.full()
     }
 }

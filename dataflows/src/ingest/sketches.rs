@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::count::CountOverflow;
 use crate::mark::Mark;
-use crate::sketch::{Overflow, Sketch, SpaceSaving};
+use crate::parcel::SlotRows;
+use crate::sketch::{Sketch, SpaceSaving};
 use crate::window::{Slot, Windows};
 
 /// A worker's sketch of one window, as it stands.
@@ -28,12 +30,13 @@ impl Sketches {
         Sketches { windows, empty, late_too, open: BTreeMap::new() }
     }
 
-    #[inline]
-    pub(super) fn add(&mut self, slot: Slot, hash: u64, weight: u64, key: &[u8]) -> Result<(), Overflow> {
-        if slot.is_late() && !self.late_too {
+    pub(super) fn add_rows(&mut self, rows: &SlotRows<'_>) -> Result<(), CountOverflow> {
+        if rows.slot.is_late() && !self.late_too {
             return Ok(());
         }
-        self.open.entry(slot).or_insert_with(|| self.empty.clone()).add(hash, key, weight)
+        let sketch = self.open.entry(rows.slot).or_insert_with(|| self.empty.clone());
+        let added = sketch.add_all(rows.hashes, rows.weights, |i| rows.key(i));
+        added.map_err(|at| CountOverflow { key: rows.key(at).to_vec() })
     }
 
     pub(super) fn summaries(&mut self, mark: Mark, tick: bool) -> Vec<Summary> {

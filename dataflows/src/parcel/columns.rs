@@ -4,9 +4,10 @@
 use std::io::Write;
 
 use columnar::bytes::stash::Stash;
-use columnar::{ContainerOf, Index, Len, Push};
+use columnar::{ContainerOf, Len, Push};
 use timely::bytes::arc::Bytes;
 
+use super::SlotRows;
 use crate::window::Slot;
 
 type Typed = ContainerOf<(u64, u64, u64, String)>;
@@ -17,6 +18,7 @@ pub struct Columns(Typed);
 
 impl Columns {
     /// Adds a row.
+    #[inline]
     pub fn push(&mut self, slot: Slot, hash: u64, weight: u64, key: &[u8]) {
         self.0.push((slot.to_word(), hash, weight, key));
     }
@@ -53,15 +55,10 @@ impl Rows {
         self.0.len() == 0
     }
 
-    /// Calls `each` for every run of rows of one slot, in order, with their hashes and weights and their keys by number.
-    pub fn for_each_run<'a>(&'a self, mut each: impl FnMut(Slot, &'a [u64], &'a [u64], &dyn Fn(usize) -> &'a [u8])) {
+    /// The rows, cut where the slot changes, in order.
+    pub fn by_slot(&self) -> impl Iterator<Item = SlotRows<'_>> {
         let (slots, hashes, weights, keys) = self.0.borrow();
-        let mut from = 0;
-        for run in slots.chunk_by(|a, b| a == b) {
-            let to = from + run.len();
-            each(Slot::from_word(run[0]), &hashes[from..to], &weights[from..to], &|i| keys.get(from + i));
-            from = to;
-        }
+        super::by_slot(slots, hashes, weights, keys.bounds, keys.values)
     }
 
     pub(super) fn from_bytes(bytes: Bytes) -> Self {

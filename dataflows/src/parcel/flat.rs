@@ -10,6 +10,7 @@ use std::io::Write;
 
 use timely::bytes::arc::Bytes;
 
+use super::SlotRows;
 use crate::window::Slot;
 
 /// Bytes of a vector's header as `abomonation` writes it: the vector itself.
@@ -28,6 +29,7 @@ pub struct Columns {
 
 impl Columns {
     /// Adds a row.
+    #[inline]
     pub fn push(&mut self, slot: Slot, hash: u64, weight: u64, key: &[u8]) {
         self.slots.push(slot.to_word());
         self.hashes.push(hash);
@@ -68,18 +70,10 @@ impl Rows {
         self.0.is_empty()
     }
 
-    /// Calls `each` for every run of rows of one slot, in order, with their hashes and weights and their keys by number.
-    pub fn for_each_run<'a>(&'a self, mut each: impl FnMut(Slot, &'a [u64], &'a [u64], &dyn Fn(usize) -> &'a [u8])) {
+    /// The rows, cut where the slot changes, in order.
+    pub fn by_slot(&self) -> impl Iterator<Item = SlotRows<'_>> {
         let Columns { slots, hashes, weights, ends, keys } = &self.0;
-        let mut from = 0;
-        for run in slots.chunk_by(|a, b| a == b) {
-            let to = from + run.len();
-            each(Slot::from_word(run[0]), &hashes[from..to], &weights[from..to], &|i| {
-                let start = (from + i).checked_sub(1).map_or(0, |before| ends[before]);
-                &keys[start as usize..ends[from + i] as usize]
-            });
-            from = to;
-        }
+        super::by_slot(slots, hashes, weights, ends, keys)
     }
 
     pub(super) fn from_bytes(bytes: Bytes) -> Self {

@@ -23,8 +23,11 @@ use keys::Keys;
 
 use super::{DamagedSketch, LONGEST_KEY, MergeError, Overflow, Sketch};
 use crate::key::same;
+use crate::prefetch::prefetch;
 use crate::ranking::{Estimate, Row};
 
+/// How many updates ahead the memory of a batch's update is asked for.
+const AHEAD: usize = 8;
 const MOST_BUCKETS: usize = 1 << 21;
 const MOST_KEY_ROOM: usize = 1 << 30;
 const LEAST_MEMORY: usize = 2048;
@@ -156,6 +159,16 @@ impl SpaceSaving {
         self.filters.iter().flat_map(|filter| filter.0).max().unwrap_or(0)
     }
 
+    /// Asks for what a key's update reads.
+    #[inline(always)]
+    fn prefetch(&self, tag: u64) {
+        let at = bucket_of(tag, self.buckets.len());
+        self.buckets[at].prefetch();
+        if let Some(filter) = self.filters.get(at) {
+            prefetch(&filter.0[cell_of(tag)]);
+        }
+    }
+
     #[inline(always)]
     fn find(&self, at: usize, tag: u64, key: &[u8]) -> Option<usize> {
         let bucket = &self.buckets[at];
@@ -196,6 +209,16 @@ impl Sketch for SpaceSaving {
             None => self.add_untracked(tag, key, weight),
         }
         self.total = total;
+        Ok(())
+    }
+
+    fn add_all<'a>(&mut self, hashes: &[u64], weights: &[u64], key: impl Fn(usize) -> &'a [u8]) -> Result<(), usize> {
+        for (i, (&hash, &weight)) in hashes.iter().zip(weights).enumerate() {
+            if let Some(&ahead) = hashes.get(i + AHEAD) {
+                self.prefetch(tag_of(ahead));
+            }
+            self.add(hash, key(i), weight).map_err(|Overflow| i)?;
+        }
         Ok(())
     }
 

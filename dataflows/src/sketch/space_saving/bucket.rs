@@ -1,6 +1,7 @@
 //! Eight counters that share a cache line of tags, and the cells that bound the keys without a counter.
 
 use super::keys::KeyRef;
+use crate::prefetch::prefetch;
 
 /// Counters in a bucket.
 pub(super) const WAYS: usize = 8;
@@ -20,7 +21,7 @@ pub(super) fn tag_of(hash: u64) -> u64 {
 /// on one worker.
 #[inline(always)]
 pub(super) fn bucket_of(tag: u64, buckets: usize) -> usize {
-    ((tag >> 8 & 0xFFFF_FFFF) * buckets as u64 >> 32) as usize
+    (((tag >> 8 & 0xFFFF_FFFF) * buckets as u64) >> 32) as usize
 }
 
 /// Which cell of its bucket's filter a tag belongs to.
@@ -63,6 +64,13 @@ impl Bucket {
     pub(super) fn matches(&self, tag: u64) -> Ways {
         let same: [bool; WAYS] = self.tags.map(|low_half| low_half == tag as u32);
         Ways((0..WAYS).fold(0, |bits, way| bits | u32::from(same[way]) << way))
+    }
+
+    /// Asks for the lines of tags and upper bounds.
+    #[inline(always)]
+    pub(super) fn prefetch(&self) {
+        prefetch(&self.tags);
+        prefetch(&self.high);
     }
 
     fn tag(&self, way: usize) -> u64 {
