@@ -20,7 +20,7 @@ pub(super) fn of_row(hash: u64, row: usize) -> u64 {
 /// A place below `places` (fewer than 2^32) for a mixed hash, from its upper half.
 #[inline(always)]
 pub(super) fn place(mixed: u64, places: usize) -> usize {
-    ((mixed >> 32) * places as u64 >> 32) as usize
+    (((mixed >> 32) * places as u64) >> 32) as usize
 }
 
 /// Random numbers that repeat with their seed.

@@ -156,7 +156,7 @@ pub const SKETCHES: &[SketchEntry] = &[
     SketchEntry {
         name: "count-sketch",
         about: "rows of signed counters; the median is the estimate",
-        guarantee: "two-sided, probability 1 - delta; epsilon is of the root of the sum of squares",
+        guarantee: "two-sided with probability 1 - delta",
         merges: true,
         certain: false,
         paper: "Charikar et al. 2002",
