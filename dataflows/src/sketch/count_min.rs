@@ -44,10 +44,10 @@ impl CountMin {
     }
 }
 
-/// Room for `candidates` keys of 32 bytes, within a quarter of `bytes`.
+/// Room for `candidates` keys, of usual length where it is within a quarter of `bytes`.
 pub(super) fn share_of_candidates(bytes: usize, candidates: usize) -> Room {
-    let fair = Room { entries: candidates, key_bytes: candidates * 32 }.bytes();
-    Room::for_memory(fair.min(bytes / 4))
+    let usual = Room::for_entries(candidates).bytes();
+    Room::within(usual.min(bytes / 4), candidates)
 }
 
 /// The rows that a probability of `delta` takes.

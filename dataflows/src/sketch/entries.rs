@@ -34,13 +34,23 @@ impl Room {
 
     /// The most entries that fit in `bytes` with room for 32 bytes of key each; what is left is for longer keys.
     pub(super) fn for_memory(bytes: usize) -> Self {
+        Self::within(bytes, Self::most_entries(bytes))
+    }
+
+    fn most_entries(bytes: usize) -> usize {
         let (mut fits, mut too_many) = (1, MOST_ENTRIES.min(bytes / size_of::<Entry>()) + 2);
         while too_many - fits > 1 {
             let middle = fits.midpoint(too_many);
             let fair = Room { entries: middle, key_bytes: middle * FAIR_KEY };
             if fair.bytes() <= bytes { fits = middle } else { too_many = middle }
         }
-        let without_keys = Room { entries: fits, key_bytes: 0 };
+        fits
+    }
+
+    /// Room for `most` entries, fewer where `bytes` do not hold so many, and all bytes left for their keys.
+    pub(super) fn within(bytes: usize, most: usize) -> Self {
+        let entries = Self::most_entries(bytes).min(most);
+        let without_keys = Room { entries, key_bytes: 0 };
         let left = bytes.saturating_sub(without_keys.bytes());
         Room { key_bytes: left.clamp(FAIR_KEY, MOST_KEY_ROOM), ..without_keys }
     }

@@ -4,20 +4,20 @@
 //! is the table of all of them, [`AnySketch`] any one of it.
 
 mod any;
-mod conservative;
-mod count_min;
-mod count_sketch;
+pub mod conservative;
+pub mod count_min;
+pub mod count_sketch;
 mod counted;
 mod entries;
 mod error;
 mod floored;
 mod frame;
-mod heavy_keeper;
-mod lossy_counting;
-mod misra_gries;
+pub mod heavy_keeper;
+pub mod lossy_counting;
+pub mod misra_gries;
 mod mix;
-mod space_saving;
-mod sticky_sampling;
+pub mod space_saving;
+pub mod sticky_sampling;
 mod table;
 mod top;
 

@@ -192,7 +192,7 @@ pub const SKETCHES: &[SketchEntry] = &[
     SketchEntry {
         name: "heavy-keeper",
         about: "counters with fingerprints, which strangers decay",
-        guarantee: "below for certain once tracked; above with probability 1 - delta",
+        guarantee: "certain below; above with probability 1 - delta",
         merges: false,
         certain: false,
         paper: "Gong et al. 2018",

@@ -42,9 +42,10 @@ impl<'a> Rivals<'a> {
         Rivals { tracked, untracked }
     }
 
-    /// How many other keys can be ranked above this one; `None` when any number of untracked ones can.
+    /// How many other keys can be ranked above this one; `None` when any number of untracked ones can. Those may have been
+    /// seen with weight 0.
     fn of(&self, key: &[u8], bounds: Estimate) -> Option<usize> {
-        if self.untracked > 0 && self.untracked >= bounds.low {
+        if self.untracked >= bounds.low {
             return None;
         }
         let above = self.tracked.partition_point(|rival| *rival < (Reverse(bounds.low), key));
