@@ -193,18 +193,34 @@ impl Entries {
         }
     }
 
-    /// Makes room for a key of `len` bytes, and an eighth of all room at least: keeps the highest counts, equal ones by
-    /// least error and then by key. The highest count that was dropped. O(entries log entries), paid for by the room.
+    /// Makes room for a key of `len` bytes: drops at least the lowest quarter of the entries, and where key bytes are short
+    /// also those beyond seven eighths of them. The highest count that was dropped. O(entries), paid for by the room.
     pub(super) fn make_room(&mut self, len: usize) -> u64 {
         let Room { entries, key_bytes } = self.room;
-        self.shrink(Room {
-            entries: entries - entries.div_ceil(4),
-            key_bytes: (key_bytes - key_bytes / 8).min(key_bytes - len),
-        })
+        let key_bytes = if self.keys.len() + len > key_bytes {
+            (key_bytes - key_bytes / 8).min(key_bytes - len)
+        } else {
+            key_bytes
+        };
+        let entries = if self.list.len() == entries { entries - entries.div_ceil(4) } else { entries };
+        self.shrink(Room { entries, key_bytes })
     }
 
-    /// Keeps what fits in `room`, best first, and says the highest count that was dropped.
+    /// Drops the lowest counts until the rest fits in `room`, and says the highest count that was dropped. Of entries with
+    /// that count, none may stay.
     fn shrink(&mut self, room: Room) -> u64 {
+        let mut dropped = 0;
+        if let Some(last) = self.list.len().checked_sub(room.entries + 1) {
+            let mut counts: Vec<u64> = self.list.iter().map(|entry| entry.count).collect();
+            dropped = *counts.select_nth_unstable(last).1;
+            self.retain(|entry| entry.count > dropped);
+        }
+        if self.keys.len() > room.key_bytes { dropped.max(self.fit_keys(room.key_bytes)) } else { dropped }
+    }
+
+    /// Keeps the highest counts, equal ones by least error and then by key, as far as their keys fit in `key_bytes`. The
+    /// highest count that was dropped. O(entries log entries).
+    fn fit_keys(&mut self, key_bytes: usize) -> u64 {
         let mut order: Vec<u32> = (0..self.list.len() as u32).collect();
         order.sort_unstable_by_key(|&at| {
             let entry = &self.list[at as usize];
@@ -213,9 +229,9 @@ impl Entries {
         let mut bytes = 0;
         let fits = |at: &&u32| {
             bytes += self.list[**at as usize].len as usize;
-            bytes <= room.key_bytes
+            bytes <= key_bytes
         };
-        let kept = order.iter().take(room.entries).take_while(fits).count();
+        let kept = order.iter().take_while(fits).count();
         let Some(&first_dropped) = order.get(kept) else { return 0 };
         let highest = self.list[first_dropped as usize].count;
         let mut keeps = vec![false; self.list.len()];
@@ -321,7 +337,7 @@ mod tests {
         assert_eq!(entries.make_room(10), 2);
         let left: Vec<u64> = entries.iter().map(|(entry, _)| entry.count).collect();
         assert_eq!(left, [5, 9, 7, 9, 8, 8]);
-        assert!((0..8u64).all(|at| entries.find(at % 3, &[at as u8; 10]).is_some() == ![2, 5].contains(&at)));
+        assert!((0..8u64).all(|at| entries.find(at % 3, &[at as u8; 10]).is_some() != [2, 5].contains(&at)));
     }
 
     #[test]

@@ -14,6 +14,8 @@
 //!
 //! Source: Gong et al., "HeavyKeeper: An Accurate Algorithm for Finding Top-k Elephant Flows", USENIX ATC 2018.
 
+use std::sync::LazyLock;
+
 use super::count_min::share_of_candidates;
 use super::counted::{Cells, Counted};
 use super::entries::Room;
@@ -27,6 +29,8 @@ pub type HeavyKeeper = Counted<Decaying>;
 const ROWS: usize = 2;
 /// The paper's base of decay.
 const BASE: f64 = 1.08;
+/// The chance that a unit of a stranger takes 1 off a counter, by its count; none worth the draw beyond these.
+static CHANCES: LazyLock<[f64; 600]> = LazyLock::new(|| std::array::from_fn(|count| BASE.powi(-(count as i32))));
 const BUCKET_BYTES: usize = size_of::<u64>() + size_of::<u32>();
 
 /// Rows of counters with the fingerprint of the key that each belongs to.
@@ -82,8 +86,11 @@ impl Decaying {
     fn decay(&mut self, at: usize, print: u32, weight: u64) {
         let mut left = weight;
         while self.counts[at] > 0 {
-            let chance = BASE.powf(-(self.counts[at] as f64));
-            let trials = self.random.trials(chance);
+            let Some(&chance) = CHANCES.get(self.counts[at] as usize) else { return };
+            if left == 1 && !self.random.happens(chance) {
+                return;
+            }
+            let trials = if left == 1 { 1 } else { self.random.trials(chance) };
             if trials > left {
                 return;
             }

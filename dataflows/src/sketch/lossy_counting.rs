@@ -34,16 +34,11 @@ impl LossyCounting {
         Self::in_room(Room::for_entries(Self::entries(epsilon) as usize), epsilon)
     }
 
-    /// The sketch of least error whose [`most_memory`](Sketch::most_memory) is within `bytes`, 1 KiB at least.
+    /// A sketch whose [`most_memory`](Sketch::most_memory) is within `bytes`, 1 KiB at least. Its epsilon is 2 / entries,
+    /// which takes no more than there are unless the order of keys is hostile; the rarest go early then.
     pub fn with_memory(bytes: usize) -> Self {
         let room = Room::for_memory(bytes.max(1024) - size_of::<Self>());
-        // The formula falls in epsilon; halving finds where it meets the room.
-        let (mut least, mut most) = (f64::EPSILON, 0.5);
-        for _ in 0..64 {
-            let middle = (least + most) / 2.0;
-            if Self::entries(middle) > room.entries as f64 { least = middle } else { most = middle }
-        }
-        Self::in_room(room, most)
+        Self::in_room(room, (2.0 / room.entries as f64).min(0.5))
     }
 
     fn in_room(room: Room, epsilon: f64) -> Self {

@@ -38,6 +38,11 @@ impl Random {
         ((self.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
     }
 
+    /// Whether what has this `chance` happens.
+    pub(super) fn happens(&mut self, chance: f64) -> bool {
+        self.part() < chance
+    }
+
     /// How many trials it takes until one succeeds that does so with this `chance`: 1 at least, by inversion of the
     /// geometric distribution.
     pub(super) fn trials(&mut self, chance: f64) -> u64 {
