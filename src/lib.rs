@@ -2,7 +2,7 @@
 //!
 //! [`cli`] (what was typed) -> [`settings`] (what is valid) -> [`job`] (inputs -> dataflow) -> [`sink`] (rows), with
 //! [`rejects`] beside it for what cannot be counted, [`progress`] and [`summary`] for people, and [`cluster`] for the
-//! connections between processes. [`generate`] makes events to try it on.
+//! connections between processes. [`generate`] makes events to try it on, [`sketches`] compares the sketches.
 //!
 //! What reads bytes is in `inputs/`, what computes is in `dataflows/`; this crate wires the two and shows the result.
 
@@ -17,4 +17,5 @@ pub mod quantity;
 pub mod rejects;
 pub mod settings;
 pub mod sink;
+pub mod sketches;
 pub mod summary;
