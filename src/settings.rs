@@ -87,7 +87,8 @@ impl Settings {
         let count = CountSettings {
             windows: windows(args)?,
             k: args.k,
-            memory: memory / workers,
+            // An eighth is left to counts on their way between workers.
+            memory: memory / workers / 8 * 7,
             spill_dir: args.spill_dir.clone().unwrap_or_else(std::env::temp_dir),
         };
         let exact = args.mode != "approx";

@@ -26,7 +26,7 @@ use crate::sketch::AnySketch;
 pub const EPOCH: Duration = Duration::from_millis(50);
 
 /// How many epochs a worker may be ahead of what all workers have finished.
-const AHEAD: u64 = 4;
+const AHEAD: u64 = 2;
 
 /// What one step of reading did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
