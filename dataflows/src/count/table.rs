@@ -17,6 +17,8 @@ use crate::prefetch::prefetch;
 const CHUNK: usize = 1 << 20;
 /// How many rows are looked up together, so that their cache misses overlap.
 const GROUP: usize = 64;
+/// As many keys may come with a parcel.
+const SOON: usize = 8192;
 /// Keys up to this length stand in their entry.
 const INLINE: usize = 23;
 /// In the place of a length: the key stands in the arena.
@@ -60,9 +62,16 @@ impl Table {
         self.entries.is_empty()
     }
 
-    /// The bytes that the table holds, about.
+    /// The bytes that the table holds, about, or will hold while it grows if [`SOON`] more keys would make it.
     pub fn memory(&self) -> usize {
-        self.slots.capacity() * 8 + self.entries.capacity() * size_of::<Entry>() + self.arena.memory()
+        let slots = if self.is_full(SOON) { 3 * self.slots.len() } else { self.slots.len() };
+        slots * 8 + self.entries.capacity() * size_of::<Entry>() + self.arena.memory()
+    }
+
+    /// Whether this many more keys are more than the slots are for.
+    #[inline]
+    fn is_full(&self, more: usize) -> bool {
+        (self.entries.len() + more) * 8 > self.slots.len() * 5
     }
 
     /// Adds `weight` to the count of `key`, whose hash must always be the same; its lower half is used. Amortized O(1).
@@ -74,7 +83,7 @@ impl Table {
     /// At 2^32 - 1 keys.
     #[inline]
     pub fn add(&mut self, hash: u64, weight: u64, key: &[u8]) -> Result<(), CountOverflow> {
-        if (self.entries.len() + 1) * 8 > self.slots.len() * 5 {
+        if self.is_full(1) {
             self.grow();
         }
         let tag = tag(hash);
