@@ -1,0 +1,199 @@
+//! Going through ids stripe by stripe, those with the highest possible totals first.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+
+use super::keep::Ids;
+use super::sources::{Source, Sources, Unusable, share_of};
+use crate::store::error::StoreError;
+use crate::store::segment::Opened;
+use crate::store::segment::block::Entries;
+
+/// A stripe is this many ids, as a power of two: few enough that their totals stay in the nearest cache.
+const STRIPE: u32 = 10;
+const WIDTH: usize = 1 << STRIPE;
+
+/// The totals of successive ids in one interval.
+#[derive(Clone, Copy)]
+pub struct Totals<'a> {
+    /// The best single answers.
+    pub count: &'a [u64],
+    /// The true totals are not below these.
+    pub low: &'a [u64],
+    /// Nor above these.
+    pub high: &'a [u64],
+}
+
+/// Takes totals, and says which are of no more use.
+pub trait Collect {
+    /// Totals below this change nothing any more. It only rises.
+    fn threshold(&self) -> u64;
+
+    /// Takes the totals of the ids from `first` on, in each interval.
+    fn take(&mut self, first: u32, totals: &[Totals<'_>]);
+}
+
+/// What a scan went through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Segments of the plan.
+    pub segments: usize,
+    /// Stripes that there are.
+    pub stripes: usize,
+    /// Stripes that were gone through.
+    pub opened_stripes: usize,
+    /// Entries opened.
+    pub entries: usize,
+    /// Bytes of blocks opened.
+    pub bytes: usize,
+}
+
+impl Work {
+    fn add(&mut self, opened: Opened) {
+        self.entries += opened.entries;
+        self.bytes += opened.bytes;
+    }
+}
+
+/// Gives `collector` the totals of all ids below `keys` that are above its threshold, with some others, until none can be
+/// left. Only ids in `wanted` count, when it is given. Memory: 8 bytes a stripe and interval.
+///
+/// # Errors
+/// [`Unusable`] when a segment cannot be read, or sums may pass 2^64 - 1.
+pub fn scan(
+    intervals: &[Sources],
+    keys: u32,
+    wanted: Option<&Ids>,
+    collector: &mut impl Collect,
+) -> Result<Work, Unusable> {
+    let stripes = (keys as usize).div_ceil(WIDTH);
+    let mut work = Work { segments: intervals.iter().map(Sources::count).sum(), stripes, ..Work::default() };
+    let mut highest = vec![0u64; stripes];
+    for sources in intervals {
+        let ceilings = ceilings(sources, stripes)?;
+        highest.iter_mut().zip(ceilings).for_each(|(highest, ceiling)| *highest = ceiling.max(*highest));
+    }
+    let stripes =
+        highest.iter().zip(0u32..).filter(|(height, _)| **height > 0).map(|(&height, at)| (height, Reverse(at)));
+    let mut stripes: BinaryHeap<(u64, Reverse<u32>)> = stripes.collect();
+    let mut sums: Vec<Sums> = intervals.iter().map(|sources| Sums::new(!sources.cuts.is_empty())).collect();
+    let mut open = Entries::default();
+    while let Some((height, Reverse(stripe))) = stripes.pop() {
+        if height < collector.threshold() {
+            break;
+        }
+        let first = stripe << STRIPE;
+        let ids = first..first.saturating_add(WIDTH as u32).min(keys);
+        if wanted.is_some_and(|wanted| !wanted.any_in(ids.clone())) {
+            continue;
+        }
+        work.opened_stripes += 1;
+        for (sources, sums) in intervals.iter().zip(&mut sums) {
+            sums.fill(sources, ids.clone(), &mut open, &mut work)?;
+            if let Some(wanted) = wanted {
+                sums.keep(wanted, ids.clone());
+            }
+        }
+        let totals: Vec<Totals<'_>> = sums.iter().map(|sums| sums.totals(ids.len())).collect();
+        collector.take(first, &totals);
+    }
+    Ok(work)
+}
+
+/// For each stripe a number that no total in it is above.
+fn ceilings(sources: &Sources, stripes: usize) -> Result<Vec<u64>, Unusable> {
+    let mut ceilings = vec![0; stripes];
+    let may_hold = sources.plus.iter().chain(sources.cuts.iter().map(|(source, _, _)| source));
+    let Some(last) = may_hold.clone().last() else { return Ok(ceilings) };
+    may_hold.for_each(|source| source.segment.add_ceilings(STRIPE, &mut ceilings));
+    if ceilings.contains(&u64::MAX) {
+        return Err(last.unusable()(StoreError::Sums));
+    }
+    Ok(ceilings)
+}
+
+/// The totals of a stripe in one interval.
+struct Sums {
+    low: Vec<u64>,
+    /// With the cuts, were there any.
+    count: Vec<u64>,
+    high: Vec<u64>,
+    cut: bool,
+}
+
+impl Sums {
+    fn new(cut: bool) -> Self {
+        let width = if cut { WIDTH } else { 0 };
+        Sums { low: vec![0; WIDTH], count: vec![0; width], high: vec![0; width], cut }
+    }
+
+    fn fill(
+        &mut self,
+        sources: &Sources,
+        ids: Range<u32>,
+        open: &mut Entries,
+        work: &mut Work,
+    ) -> Result<(), Unusable> {
+        let first = ids.start;
+        let low = &mut self.low;
+        low.fill(0);
+        // Sums wrap: taking away comes after adding, and what is left never is below 0 or above 2^64 - 1.
+        for_each(&sources.plus, &ids, open, work, |id, count| {
+            let sum = &mut low[(id - first) as usize & (WIDTH - 1)];
+            *sum = sum.wrapping_add(count);
+        })?;
+        for_each(&sources.minus, &ids, open, work, |id, count| {
+            let sum = &mut low[(id - first) as usize & (WIDTH - 1)];
+            *sum = sum.wrapping_sub(count);
+        })?;
+        if !self.cut {
+            return Ok(());
+        }
+        self.count.copy_from_slice(low);
+        self.high.copy_from_slice(low);
+        for (source, wanted, length) in &sources.cuts {
+            let read = source.segment.for_each_in(ids.clone(), open, |id, count| {
+                let at = (id - first) as usize & (WIDTH - 1);
+                self.count[at] = self.count[at].wrapping_add(share_of(count.into(), *wanted, *length) as u64);
+                self.high[at] = self.high[at].wrapping_add(count);
+            });
+            work.add(read.map_err(source.unusable())?);
+        }
+        Ok(())
+    }
+
+    /// Forgets the totals of other ids than those wanted.
+    fn keep(&mut self, wanted: &Ids, ids: Range<u32>) {
+        for (at, _) in ids.enumerate().filter(|(_, id)| !wanted.contains(*id)) {
+            self.low[at] = 0;
+            if self.cut {
+                (self.count[at], self.high[at]) = (0, 0);
+            }
+        }
+    }
+
+    fn totals(&self, ids: usize) -> Totals<'_> {
+        let low = &self.low[..ids];
+        if self.cut {
+            Totals { count: &self.count[..ids], low, high: &self.high[..ids] }
+        } else {
+            Totals { count: low, low, high: low }
+        }
+    }
+}
+
+#[inline]
+fn for_each(
+    sources: &[Source],
+    ids: &Range<u32>,
+    open: &mut Entries,
+    work: &mut Work,
+    mut each: impl FnMut(u32, u64),
+) -> Result<(), Unusable> {
+    for source in sources {
+        let read = source.segment.for_each_in(ids.clone(), open, &mut each);
+        work.add(read.map_err(source.unusable())?);
+    }
+    Ok(())
+}

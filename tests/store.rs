@@ -1,0 +1,238 @@
+//! What a store keeps through reruns, crashes and damage.
+#![allow(clippy::unwrap_used)]
+
+mod history;
+
+use std::fs;
+use std::path::Path;
+
+use history::{Counts, DAY, HOUR, MINUTE, NEW_YEAR, Random, Truth, contents, files, open, put, some_days};
+use hitters::query::{Query, answer};
+use hitters::store::error::StoreError;
+use hitters::store::reader::Store;
+use hitters::store::verify::verify;
+use hitters::store::writer::{Put, Writer};
+use hitters_dataflows::ranking::Window;
+
+fn truth() -> Truth {
+    some_days(11, 5 * MINUTE, 3, 400, 5000)
+}
+
+fn assert_holds(dir: &Path, truth: &Truth) {
+    let store = open(dir);
+    let report = verify(&store).unwrap();
+    assert!(report.damaged.is_empty(), "{:?}", report.damaged);
+    for (from, to) in [(NEW_YEAR, NEW_YEAR + 3 * DAY), (NEW_YEAR + HOUR / 2, NEW_YEAR + DAY + 7 * HOUR)] {
+        let answer = answer(&store, &Query { from, to, k: 1000, ..Query::default() }).unwrap();
+        assert!(answer.trust.exact);
+        assert_eq!(answer.rows, truth.top(from, to, 1000));
+    }
+}
+
+#[test]
+fn a_rerun_changes_no_byte() {
+    let (dir, truth) = (tempfile::tempdir().unwrap(), truth());
+    truth.write(dir.path());
+    assert_holds(dir.path(), &truth);
+    let before = contents(dir.path());
+    let mut writer = Writer::open(dir.path(), truth.length).unwrap();
+    for (&start, counts) in &truth.windows {
+        let window = Window { start, end: start + truth.length };
+        let counts = counts.iter().map(|(key, count)| (key.as_slice(), *count));
+        assert_eq!(writer.put(window, false, counts).unwrap(), Put::Unchanged);
+    }
+    writer.finish().unwrap();
+    assert_eq!(contents(dir.path()), before);
+}
+
+#[test]
+fn how_windows_are_published_leaves_no_trace() {
+    let (truth, dirs) = (truth(), [(); 3].map(|()| tempfile::tempdir().unwrap()));
+    for (dir, group) in dirs.iter().zip([1, 10, 10_000]) {
+        let mut writer = Writer::open(dir.path(), truth.length).unwrap();
+        truth.put(&mut writer, group);
+        writer.finish().unwrap();
+    }
+    assert_eq!(contents(dirs[0].path()), contents(dirs[1].path()));
+    assert_eq!(contents(dirs[0].path()), contents(dirs[2].path()));
+}
+
+#[test]
+fn a_window_written_twice_replaces_itself_and_its_rollups() {
+    let (dir, mut truth) = (tempfile::tempdir().unwrap(), truth());
+    truth.write(dir.path());
+    let store = open(dir.path());
+    let (&start, _) = truth.windows.iter().nth(100).unwrap();
+    truth.windows.insert(start, Counts::from([(b"new".to_vec(), 1 << 50), (b"key-1".to_vec(), 3)]));
+    let mut writer = Writer::open(dir.path(), truth.length).unwrap();
+    put(&mut writer, start, truth.length, &truth.windows[&start]);
+    writer.publish().unwrap();
+    let ask = Query { from: NEW_YEAR, to: NEW_YEAR + 3 * DAY, k: 20, ..Query::default() };
+    let seen = answer(&store, &ask).unwrap();
+    assert_eq!(seen.rows, truth.top(ask.from, ask.to, 20), "a reader sees what was published since it opened");
+    assert_eq!(seen.rows[0].key, b"new");
+    writer.finish().unwrap();
+    assert_holds(dir.path(), &truth);
+}
+
+#[test]
+fn readers_see_whole_publications() {
+    let (dir, truth) = (tempfile::tempdir().unwrap(), truth());
+    let mut writer = Writer::open(dir.path(), truth.length).unwrap();
+    let store = open(dir.path());
+    let mut published = Truth::new(truth.length);
+    for (at, (&start, counts)) in truth.windows.iter().take(60).enumerate() {
+        put(&mut writer, start, truth.length, counts);
+        published.windows.insert(start, counts.clone());
+        if at % 3 == 2 {
+            writer.publish().unwrap();
+        }
+        let shown = Truth {
+            length: truth.length,
+            windows: published.windows.clone().into_iter().take((at + 1) / 3 * 3).collect(),
+        };
+        let query = Query { from: i64::MIN, to: i64::MAX, k: 500, ..Query::default() };
+        assert_eq!(answer(&store, &query).unwrap().rows, shown.top(i64::MIN, i64::MAX, 500));
+    }
+}
+
+#[test]
+fn two_writers_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = Writer::open(dir.path(), MINUTE).unwrap();
+    let refused = Writer::open(dir.path(), MINUTE).err().unwrap();
+    assert!(matches!(refused, StoreError::Locked { .. }), "{refused}");
+    drop(writer);
+    assert!(Writer::open(dir.path(), MINUTE).is_ok());
+}
+
+#[test]
+fn other_directories_and_stores_are_refused_with_a_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let say = |error: Option<StoreError>| error.unwrap().to_string();
+    assert!(say(Store::open(dir.path(), 0).err()).contains("is not a store"));
+    assert!(say(Writer::open(dir.path(), 7 * MINUTE).err()).contains("7m do not fill a day"));
+    fs::write(dir.path().join("letter"), "dear").unwrap();
+    assert!(say(Writer::open(dir.path(), MINUTE).err()).contains("not empty"));
+    fs::remove_file(dir.path().join("letter")).unwrap();
+    drop(Writer::open(dir.path(), MINUTE).unwrap());
+    assert!(say(Writer::open(dir.path(), HOUR).err()).contains("give --window 1m"));
+    let manifest = dir.path().join("manifest");
+    let whole = fs::read(&manifest).unwrap();
+    let with = |at: usize, byte: u8| {
+        let mut bytes = whole.clone();
+        bytes[at] = byte;
+        let checksum = crc32fast::hash(&bytes[..56]);
+        bytes[56..60].copy_from_slice(&checksum.to_le_bytes());
+        fs::write(&manifest, bytes).unwrap();
+        say(Store::open(dir.path(), 0).err())
+    };
+    let version = with(8, 2);
+    assert!(version.contains("format version 2") && version.contains("version 1"), "{version}");
+    assert!(with(12, 1).contains("4097 shards"));
+    assert!(with(0, b'x').contains("damaged"));
+    fs::write(&manifest, &whole[..40]).unwrap();
+    assert!(say(Store::open(dir.path(), 0).err()).contains("damaged"));
+}
+
+#[test]
+fn windows_of_another_length_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(dir.path(), MINUTE).unwrap();
+    let wrong = Window { start: 1, end: 1 + MINUTE };
+    assert!(matches!(writer.put(wrong, false, []), Err(StoreError::Length { .. })));
+    assert!(matches!(writer.publish(), Err(StoreError::Failed { .. })));
+}
+
+/// What a crash can leave: any part of what was written after the last publication, in any file.
+#[test]
+fn what_was_not_published_is_taken_back() {
+    let (truth, whole) = (truth(), tempfile::tempdir().unwrap());
+    truth.write(whole.path());
+    let mut random = Random(1);
+    for round in 0..40 {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::open(dir.path(), truth.length).unwrap();
+        let windows = truth.windows.iter().take(random.below(200) as usize + 1);
+        for (&start, counts) in windows {
+            put(&mut writer, start, truth.length, counts);
+            if random.below(9) == 0 {
+                writer.publish().unwrap();
+            }
+        }
+        drop(writer);
+        let published = contents(dir.path());
+        let mut writer = Writer::open(dir.path(), truth.length).unwrap();
+        truth.windows.iter().take(300).for_each(|(&start, counts)| put(&mut writer, start, truth.length, counts));
+        writer.publish().unwrap();
+        drop(writer);
+        for (path, bytes) in contents(dir.path()) {
+            let kept = published.get(&path).map_or(0, Vec::len);
+            if path.ends_with("manifest") {
+                // Back to how it was, and perhaps a torn record.
+                let mut bytes = bytes[..kept + random.below(64) as usize].to_vec();
+                bytes[..kept].copy_from_slice(&published[&path]);
+                fs::write(dir.path().join(path), bytes).unwrap();
+            } else {
+                let cut = kept + random.below((bytes.len() - kept) as u64 + 1) as usize;
+                fs::write(dir.path().join(path), &bytes[..cut]).unwrap();
+            }
+        }
+        let report = verify(&open(dir.path())).unwrap();
+        assert!(report.damaged.is_empty(), "round {round}: {:?}", report.damaged);
+        truth.write(dir.path());
+        assert_eq!(contents(dir.path()), contents(whole.path()), "round {round}");
+    }
+}
+
+/// Whatever byte is wrong in whatever file: an answer that says it is exact is, and bounds hold unless the answer says
+/// that it is partial.
+#[test]
+fn a_flipped_byte_is_found_and_never_answers_wrong() {
+    let (truth, dir) = (some_days(4, 20 * MINUTE, 3, 200, 3000), tempfile::tempdir().unwrap());
+    truth.write(dir.path());
+    let mut random = Random(2);
+    let (mut unanswered, mut partial, mut mended) = (0, 0, 0);
+    for (path, bytes) in files(dir.path()) {
+        if bytes.is_empty() {
+            continue;
+        }
+        for round in 0..60 {
+            let mut flipped = bytes.clone();
+            let is_manifest = path.ends_with("manifest");
+            let within = if is_manifest && round % 2 == 0 { 96 } else { bytes.len() };
+            let at = random.below(within as u64) as usize;
+            match round % 6 {
+                5 => flipped.truncate(at),
+                _ => flipped[at] ^= 1 << random.below(8),
+            }
+            fs::write(&path, &flipped).unwrap();
+            let Ok(store) = Store::open(dir.path(), 64 << 20) else {
+                unanswered += 1;
+                continue;
+            };
+            assert!(!verify(&store).unwrap().damaged.is_empty(), "{} at {at}", path.display());
+            let store = open(dir.path());
+            for _ in 0..4 {
+                let (a, b) = (random.below(216) as i64, random.skewed(216) as i64);
+                let (from, to) = (NEW_YEAR + a * truth.length, NEW_YEAR + (a + b) * truth.length);
+                let answer = answer(&store, &Query { from, to, k: 20, ..Query::default() }).unwrap();
+                let sum = truth.sum(from, to);
+                if answer.trust.exact {
+                    assert_eq!(answer.rows, truth.top(from, to, 20), "{} at {at}", path.display());
+                    mended += usize::from(!answer.trust.damaged.is_empty());
+                } else if !answer.trust.is_partial() {
+                    let holds = |row: &hitters_dataflows::ranking::Row| {
+                        let count = sum.get(&row.key).copied().unwrap_or(0);
+                        row.estimate.low <= count && count <= row.estimate.high
+                    };
+                    assert!(answer.rows.iter().all(holds), "{} at {at}", path.display());
+                } else {
+                    partial += 1;
+                }
+            }
+        }
+        fs::write(&path, &bytes).unwrap();
+    }
+    assert!(unanswered > 0 && partial > 0 && mended > 0, "{unanswered} {partial} {mended}");
+}
