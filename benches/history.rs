@@ -220,6 +220,7 @@ fn ask(dir: &Path, options: &Options, drawn: &Drawn) {
         intervals.iter().map(|i| answer(&store, &query(i)).expect("an answer").effort.elapsed).collect();
     let answers: Vec<_> = intervals.iter().map(|i| answer(&store, &query(i)).expect("an answer")).collect();
     let mut warm: Vec<Duration> = answers.iter().map(|answer| answer.effort.elapsed).collect();
+    let warm_in_order = warm.clone();
     for (what, times) in [("cold", &mut cold), ("first round", &mut first), ("warm", &mut warm)] {
         times.sort();
         let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
@@ -232,6 +233,7 @@ fn ask(dir: &Path, options: &Options, drawn: &Drawn) {
             times.len()
         );
     }
+    by_length(&intervals, &warm_in_order);
     let mut work: Vec<_> = answers.iter().map(|a| (a.effort.elapsed, a.effort.work, a.effort.segments)).collect();
     work.sort_by_key(|(elapsed, ..)| *elapsed);
     for at in [work.len() / 2, work.len() - 1] {
@@ -240,6 +242,19 @@ fn ask(dir: &Path, options: &Options, drawn: &Drawn) {
     let exact = answers.iter().filter(|answer| answer.trust.exact).count();
     println!("{exact} of {} answers are marked exact", answers.len());
     compare(&intervals, &answers, options, drawn);
+}
+
+/// The median by how long intervals are.
+fn by_length(intervals: &[(i64, i64)], times: &[Duration]) {
+    let hour = 60 * MINUTE;
+    for (what, from, to) in [("to 1 h", 0, hour), ("to 1 d", hour, 24 * hour), ("above", 24 * hour, i64::MAX)] {
+        let among = intervals.iter().zip(times).filter(|((a, b), _)| (from + 1..=to).contains(&(b - a)));
+        let mut times: Vec<Duration> = among.map(|(_, &time)| time).collect();
+        times.sort();
+        let median = times.get(times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e3);
+        let last = times.last().map_or(0.0, |time| time.as_secs_f64() * 1e3);
+        println!("  intervals {what:8} p50 {median:.2} ms  max {last:.2}  ({} queries)", times.len());
+    }
 }
 
 /// Compares every answer with sums over the counts as drawn: minute by minute, all intervals at once would not fit, so

@@ -21,19 +21,19 @@ pub struct Candidate<const N: usize> {
 }
 
 /// Keeps the k ids of the highest weight, and all that tie with the last: which of those are in is for their keys to say.
-pub struct Top<const N: usize> {
+pub struct Top<const N: usize, W> {
     k: usize,
-    weight: fn([u64; N]) -> u64,
+    weight: W,
     threshold: u64,
     held: Vec<Candidate<N>>,
     /// Sorted out when it holds so many.
     limit: usize,
 }
 
-impl<const N: usize> Top<N> {
+impl<const N: usize, W: Fn([u64; N]) -> u64> Top<N, W> {
     /// Keeps the `k` best by a weight made of the totals of an id in each of `N` intervals. A weight must not be above the
     /// highest of its totals; ids of weight 0 are not kept.
-    pub fn new(k: usize, weight: fn([u64; N]) -> u64) -> Self {
+    pub fn new(k: usize, weight: W) -> Self {
         Top { k, weight, threshold: if k == 0 { u64::MAX } else { 1 }, held: Vec::new(), limit: k.max(1) }
     }
 
@@ -91,7 +91,7 @@ impl<const N: usize> Top<N> {
     }
 }
 
-impl<const N: usize> Collect for Top<N> {
+impl<const N: usize, W: Fn([u64; N]) -> u64> Collect for Top<N, W> {
     fn threshold(&self) -> u64 {
         self.threshold
     }

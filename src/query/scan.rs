@@ -8,11 +8,14 @@ use super::keep::Ids;
 use super::sources::{Source, Sources, Unusable, share_of};
 use crate::store::error::StoreError;
 use crate::store::segment::Opened;
-use crate::store::segment::block::Entries;
+use crate::store::segment::block::{BLOCK, Entries};
 
-/// A stripe is this many ids, as a power of two: few enough that their totals stay in the nearest cache.
-const STRIPE: u32 = 10;
-const WIDTH: usize = 1 << STRIPE;
+/// The narrowest and the widest stripes, as powers of two.
+const NARROWEST: u32 = 8;
+const WIDEST: u32 = 15;
+/// About how many blocks of the segment with the most keys make a stripe: fewer, and blocks are opened again and again for
+/// the stripes that they reach into; more, and much is opened for one frequent key.
+const BLOCKS: usize = 2;
 
 /// The totals of successive ids in one interval.
 #[derive(Clone, Copy)]
@@ -67,24 +70,26 @@ pub fn scan(
     wanted: Option<&Ids>,
     collector: &mut impl Collect,
 ) -> Result<Work, Unusable> {
-    let stripes = (keys as usize).div_ceil(WIDTH);
+    let shift = shift(intervals, keys);
+    let width = 1 << shift;
+    let stripes = (keys as usize).div_ceil(width);
     let mut work = Work { segments: intervals.iter().map(Sources::count).sum(), stripes, ..Work::default() };
     let mut highest = vec![0u64; stripes];
     for sources in intervals {
-        let ceilings = ceilings(sources, stripes)?;
+        let ceilings = ceilings(sources, shift, stripes)?;
         highest.iter_mut().zip(ceilings).for_each(|(highest, ceiling)| *highest = ceiling.max(*highest));
     }
     let stripes =
         highest.iter().zip(0u32..).filter(|(height, _)| **height > 0).map(|(&height, at)| (height, Reverse(at)));
     let mut stripes: BinaryHeap<(u64, Reverse<u32>)> = stripes.collect();
-    let mut sums: Vec<Sums> = intervals.iter().map(|sources| Sums::new(!sources.cuts.is_empty())).collect();
+    let mut sums: Vec<Sums> = intervals.iter().map(|sources| Sums::new(width, !sources.cuts.is_empty())).collect();
     let mut open = Entries::default();
     while let Some((height, Reverse(stripe))) = stripes.pop() {
         if height < collector.threshold() {
             break;
         }
-        let first = stripe << STRIPE;
-        let ids = first..first.saturating_add(WIDTH as u32).min(keys);
+        let first = stripe << shift;
+        let ids = first..first.saturating_add(1 << shift).min(keys);
         if wanted.is_some_and(|wanted| !wanted.any_in(ids.clone())) {
             continue;
         }
@@ -101,12 +106,20 @@ pub fn scan(
     Ok(work)
 }
 
+/// How wide stripes are best, as a power of two.
+fn shift(intervals: &[Sources], keys: u32) -> u32 {
+    let most = intervals.iter().flat_map(Sources::all).map(|source| source.segment.keys()).max().unwrap_or(0);
+    let blocks = (most as usize).div_ceil(BLOCK).max(1);
+    let width = (keys as usize * BLOCKS / blocks).max(1);
+    width.ilog2().clamp(NARROWEST, WIDEST)
+}
+
 /// For each stripe a number that no total in it is above.
-fn ceilings(sources: &Sources, stripes: usize) -> Result<Vec<u64>, Unusable> {
+fn ceilings(sources: &Sources, shift: u32, stripes: usize) -> Result<Vec<u64>, Unusable> {
     let mut ceilings = vec![0; stripes];
     let may_hold = sources.plus.iter().chain(sources.cuts.iter().map(|(source, _, _)| source));
     let Some(last) = may_hold.clone().last() else { return Ok(ceilings) };
-    may_hold.for_each(|source| source.segment.add_ceilings(STRIPE, &mut ceilings));
+    may_hold.for_each(|source| source.segment.add_ceilings(shift, &mut ceilings));
     if ceilings.contains(&u64::MAX) {
         return Err(last.unusable()(StoreError::Sums));
     }
@@ -123,9 +136,9 @@ struct Sums {
 }
 
 impl Sums {
-    fn new(cut: bool) -> Self {
-        let width = if cut { WIDTH } else { 0 };
-        Sums { low: vec![0; WIDTH], count: vec![0; width], high: vec![0; width], cut }
+    fn new(width: usize, cut: bool) -> Self {
+        let also = if cut { width } else { 0 };
+        Sums { low: vec![0; width], count: vec![0; also], high: vec![0; also], cut }
     }
 
     fn fill(
@@ -135,16 +148,16 @@ impl Sums {
         open: &mut Entries,
         work: &mut Work,
     ) -> Result<(), Unusable> {
-        let first = ids.start;
-        let low = &mut self.low;
+        let (first, mask) = (ids.start, self.low.len() - 1);
+        let low = self.low.as_mut_slice();
         low.fill(0);
         // Sums wrap: taking away comes after adding, and what is left never is below 0 or above 2^64 - 1.
         for_each(&sources.plus, &ids, open, work, |id, count| {
-            let sum = &mut low[(id - first) as usize & (WIDTH - 1)];
+            let sum = &mut low[(id - first) as usize & mask];
             *sum = sum.wrapping_add(count);
         })?;
         for_each(&sources.minus, &ids, open, work, |id, count| {
-            let sum = &mut low[(id - first) as usize & (WIDTH - 1)];
+            let sum = &mut low[(id - first) as usize & mask];
             *sum = sum.wrapping_sub(count);
         })?;
         if !self.cut {
@@ -154,7 +167,7 @@ impl Sums {
         self.high.copy_from_slice(low);
         for (source, wanted, length) in &sources.cuts {
             let read = source.segment.for_each_in(ids.clone(), open, |id, count| {
-                let at = (id - first) as usize & (WIDTH - 1);
+                let at = (id - first) as usize & mask;
                 self.count[at] = self.count[at].wrapping_add(share_of(count.into(), *wanted, *length) as u64);
                 self.high[at] = self.high[at].wrapping_add(count);
             });

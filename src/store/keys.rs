@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{OnceLock, RwLock};
 
 use super::catalog::Catalog;
 use super::error::StoreError;
@@ -51,8 +51,11 @@ fn for_each_key<'a>(bytes: &'a [u8], keys: u32, mut each: impl FnMut(&'a [u8])) 
 }
 
 /// Successive chunks that are read together, when one of their keys is wanted.
+#[derive(Default)]
 struct Span {
     chunks: Vec<ChunkRecord>,
+    /// Their bytes.
+    length: u64,
     loaded: OnceLock<Loaded>,
 }
 
@@ -77,7 +80,7 @@ pub struct Keys {
 
 #[derive(Default)]
 struct Spans {
-    spans: Vec<Arc<Span>>,
+    spans: Vec<Span>,
     chunks: usize,
 }
 
@@ -109,7 +112,7 @@ impl Keys {
             let holds = |span: &Span| span.first() <= id && id < span.end();
             if !current.is_some_and(holds) {
                 let after = spans.spans.partition_point(|span| span.first() <= id);
-                current = after.checked_sub(1).map(|at| spans.spans[at].as_ref()).filter(|span| holds(span));
+                current = after.checked_sub(1).map(|at| &spans.spans[at]).filter(|span| holds(span));
             }
             match current {
                 None => each(id, None),
@@ -155,15 +158,14 @@ impl Keys {
         let mut spans = self.spans.write().expect("no one panics while reading keys");
         let known = spans.chunks.min(chunks.len());
         for chunk in &chunks[known..] {
-            // A span that was read stays as it is, so that what was taken from it stays.
-            let last = spans.spans.last().filter(|span| span.loaded.get().is_none() && span.length() < SPAN);
-            match last.map(|span| span.chunks.clone()) {
-                Some(mut joined) => {
-                    joined.push(*chunk);
-                    spans.spans.pop();
-                    spans.spans.push(Arc::new(Span { chunks: joined, loaded: OnceLock::new() }));
+            // A span that was read stays as it is.
+            match spans.spans.last_mut().filter(|span| span.loaded.get().is_none() && span.length < SPAN) {
+                Some(span) => span.push(*chunk),
+                None => {
+                    let mut span = Span::default();
+                    span.push(*chunk);
+                    spans.spans.push(span);
                 }
-                None => spans.spans.push(Arc::new(Span { chunks: vec![*chunk], loaded: OnceLock::new() })),
             }
         }
         spans.chunks = spans.chunks.max(chunks.len());
@@ -215,8 +217,9 @@ impl Span {
         self.chunks.last().map_or(0, |chunk| chunk.first + chunk.keys)
     }
 
-    fn length(&self) -> u64 {
-        self.chunks.iter().map(|chunk| chunk.length).sum()
+    fn push(&mut self, chunk: ChunkRecord) {
+        self.length = self.length.saturating_add(chunk.length);
+        self.chunks.push(chunk);
     }
 }
 
