@@ -6,6 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::generate::GenerateArgs;
 use crate::quantity::{self, Bytes};
+use crate::query::command::QueryArgs;
+use crate::store::command::StoreArgs;
 use hitters_inputs::format::FORMATS;
 
 use crate::sink::SINKS;
@@ -24,6 +26,10 @@ pub struct Cli {
 pub enum Command {
     /// Count a stream; results go to standard output
     Run(Box<RunArgs>),
+    /// Ask a store for the top k of any interval
+    Query(Box<QueryArgs>),
+    /// Look after a store
+    Store(StoreArgs),
     /// Write seeded synthetic events
     Generate(GenerateArgs),
 }

@@ -4,9 +4,11 @@
 mod history;
 
 use history::{DAY, HOUR, MINUTE, NEW_YEAR, Random, Truth, open, some_days};
-use hitters::query::{Answer, Query, QueryError, answer};
+use hitters::query::keep::Keep;
+use hitters::query::{Answer, Follow, Query, QueryError, answer, movers};
 use hitters::store::reader::Store;
-use hitters_dataflows::ranking::State;
+use hitters::store::writer::Writer;
+use hitters_dataflows::ranking::{State, Window};
 
 fn ask(store: &Store, from: i64, to: i64, k: usize) -> Answer {
     answer(store, &Query { from, to, k, ..Query::default() }).unwrap()
@@ -123,14 +125,84 @@ fn an_empty_store_answers_with_nothing() {
 #[test]
 fn sums_that_may_not_fit_are_refused() {
     let mut truth = Truth::new(MINUTE);
+    let later = NEW_YEAR + 64 * DAY;
     truth.add(NEW_YEAR, "a", u64::MAX - 5);
-    truth.add(NEW_YEAR + DAY, "a", 6);
+    truth.add(later, "a", 6);
     let dir = tempfile::tempdir().unwrap();
     truth.write(dir.path());
     let store = open(dir.path());
-    let error =
-        answer(&store, &Query { from: NEW_YEAR, to: NEW_YEAR + 2 * DAY, k: 1, ..Query::default() }).unwrap_err();
+    let error = answer(&store, &Query { from: NEW_YEAR, to: later + DAY, k: 1, ..Query::default() }).unwrap_err();
     assert!(error.to_string().contains("2^64"), "{error}");
-    let within = answer(&store, &Query { from: NEW_YEAR + DAY, to: NEW_YEAR + 2 * DAY, k: 1, ..Query::default() });
-    assert_eq!(within.unwrap().rows[0].estimate.count, 6);
+    assert_exact(&store, &truth, later, later + DAY, 1);
+    let mut writer = Writer::open(dir.path(), MINUTE).unwrap();
+    let beyond = [(b"a".as_slice(), u64::MAX)];
+    let refused = writer
+        .put(Window { start: later + MINUTE, end: later + 2 * MINUTE }, false, beyond)
+        .and_then(|_| writer.finish());
+    assert!(refused.unwrap_err().to_string().contains("the count of key \"a\" passes 2^64 - 1"));
+}
+
+#[test]
+fn filters_keep_what_they_say() {
+    let truth = some_days(21, 10 * MINUTE, 2, 300, 5000);
+    let dir = tempfile::tempdir().unwrap();
+    truth.write(dir.path());
+    let store = open(dir.path());
+    let (from, to) = (NEW_YEAR + HOUR, NEW_YEAR + 2 * DAY);
+    for (prefix, pattern) in
+        [(Some("key-1"), None), (None, Some("7$")), (Some("key-2"), Some("[05]")), (Some("no"), None)]
+    {
+        let keep = Keep {
+            prefix: prefix.map(|prefix| prefix.as_bytes().to_vec()),
+            pattern: pattern.map(|pattern| regex::bytes::Regex::new(pattern).unwrap()),
+        };
+        let mut sum = truth.sum(from, to);
+        sum.retain(|key, _| keep.keeps(key));
+        let answer = answer(&store, &Query { from, to, k: 20, keep }).unwrap();
+        assert_eq!(answer.rows, history::top(sum, 20));
+    }
+}
+
+#[test]
+fn a_key_has_its_count_and_rank() {
+    let truth = some_days(22, 10 * MINUTE, 2, 200, 4000);
+    let dir = tempfile::tempdir().unwrap();
+    truth.write(dir.path());
+    let store = open(dir.path());
+    let mut random = Random(4);
+    for _ in 0..60 {
+        let key = format!("key-{}", random.below(320));
+        let (from, to) = (NEW_YEAR + random.below(200) as i64 * 10 * MINUTE, NEW_YEAR + DAY + 33 * HOUR / 2);
+        let found = Follow::new(&store, key.as_bytes()).unwrap().during(from, to).unwrap();
+        let all = truth.top(from, to, usize::MAX);
+        let rank = all.iter().position(|row| row.key == key.as_bytes());
+        assert_eq!(found.rank, rank.map(|rank| rank as u64 + 1), "{key}");
+        assert_eq!(found.count.count, rank.map_or(0, |rank| all[rank].estimate.count));
+        assert!(found.trust.exact);
+    }
+}
+
+#[test]
+fn the_greatest_changes_against_the_interval_before() {
+    let truth = some_days(23, 10 * MINUTE, 3, 200, 6000);
+    let dir = tempfile::tempdir().unwrap();
+    truth.write(dir.path());
+    let store = open(dir.path());
+    for hours in [1, 5, 24] {
+        let (from, to) = (NEW_YEAR + DAY, NEW_YEAR + DAY + hours * HOUR);
+        let movers = movers(&store, &Query { from, to, k: 25, ..Query::default() }).unwrap();
+        let (now, before) = (truth.sum(from, to), truth.sum(from - hours * HOUR, from));
+        let mut expected: Vec<_> = now
+            .keys()
+            .chain(before.keys())
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .map(|key| (key, now.get(key).copied().unwrap_or(0), before.get(key).copied().unwrap_or(0)))
+            .filter(|(_, now, before)| now != before)
+            .collect();
+        expected.sort_by(|a, b| b.1.abs_diff(b.2).cmp(&a.1.abs_diff(a.2)).then(a.0.cmp(b.0)));
+        let found: Vec<_> = movers.rows.iter().map(|row| (&row.key, row.now.count, row.before.count)).collect();
+        assert_eq!(found, expected[..25.min(expected.len())]);
+        assert!(movers.trust.exact);
+    }
 }

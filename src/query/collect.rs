@@ -115,3 +115,46 @@ impl<const N: usize, W: Fn([u64; N]) -> u64> Collect for Top<N, W> {
 pub fn rows(ranked: Vec<(Vec<u8>, Candidate<1>)>) -> Vec<Row> {
     ranked.into_iter().map(|(key, candidate)| Row { key, estimate: candidate.totals[0] }).collect()
 }
+
+/// Counts the ids ahead of one with a given total.
+pub struct Ahead {
+    total: u64,
+    ahead: u64,
+    ties: Vec<u32>,
+}
+
+impl Ahead {
+    /// For an id of this total.
+    pub fn of(total: u64) -> Self {
+        Ahead { total, ahead: 0, ties: Vec::new() }
+    }
+
+    /// How many keys rank before `key`, and whether the keys of all that tie with it are known.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when the dictionary cannot be read.
+    pub fn count(mut self, store: &Store, catalog: &Catalog, key: &[u8]) -> Result<(u64, bool), StoreError> {
+        self.ties.sort_unstable();
+        let (mut ahead, mut known) = (self.ahead, true);
+        store.keys().for_each(catalog, self.ties.iter().copied(), |_, other| match other {
+            Some(other) => ahead += u64::from(other < key),
+            None => known = false,
+        })?;
+        Ok((ahead, known))
+    }
+}
+
+impl Collect for Ahead {
+    fn threshold(&self) -> u64 {
+        self.total
+    }
+
+    fn take(&mut self, first: u32, totals: &[Totals<'_>]) {
+        for (&count, id) in totals.iter().flat_map(|totals| totals.count).zip(first..) {
+            self.ahead += u64::from(count > self.total);
+            if count == self.total && count > 0 {
+                self.ties.push(id);
+            }
+        }
+    }
+}

@@ -16,6 +16,12 @@ const WIDEST: u32 = 15;
 /// About how many blocks of the segment with the most keys make a stripe: fewer, and blocks are opened again and again for
 /// the stripes that they reach into; more, and much is opened for one frequent key.
 const BLOCKS: usize = 2;
+/// After so many stripes it is looked at whether the rest is better swept.
+const FEW: usize = 64;
+/// It is when more than this part of all stripes (as a divisor) is left.
+const MANY: usize = 16;
+/// Stripes of a sweep, as a power of two.
+const SWEPT: u32 = 14;
 
 /// The totals of successive ids in one interval.
 #[derive(Clone, Copy)]
@@ -73,37 +79,97 @@ pub fn scan(
     let shift = shift(intervals, keys);
     let width = 1 << shift;
     let stripes = (keys as usize).div_ceil(width);
-    let mut work = Work { segments: intervals.iter().map(Sources::count).sum(), stripes, ..Work::default() };
+    let work = Work { segments: intervals.iter().map(Sources::count).sum(), stripes, ..Work::default() };
     let mut highest = vec![0u64; stripes];
     for sources in intervals {
         let ceilings = ceilings(sources, shift, stripes)?;
         highest.iter_mut().zip(ceilings).for_each(|(highest, ceiling)| *highest = ceiling.max(*highest));
     }
-    let stripes =
-        highest.iter().zip(0u32..).filter(|(height, _)| **height > 0).map(|(&height, at)| (height, Reverse(at)));
-    let mut stripes: BinaryHeap<(u64, Reverse<u32>)> = stripes.collect();
-    let mut sums: Vec<Sums> = intervals.iter().map(|sources| Sums::new(width, !sources.cuts.is_empty())).collect();
-    let mut open = Entries::default();
-    while let Some((height, Reverse(stripe))) = stripes.pop() {
+    let mut scan = Scan { intervals, keys, wanted, sums: sums(intervals, width), open: Entries::default(), work };
+    let left = highest.iter().zip(0u32..).filter(|(height, _)| **height > 0).map(|(&height, at)| (height, Reverse(at)));
+    let mut left: BinaryHeap<(u64, Reverse<u32>)> = left.collect();
+    let mut check = FEW;
+    while let Some((height, Reverse(stripe))) = left.pop() {
         if height < collector.threshold() {
             break;
         }
-        let first = stripe << shift;
-        let ids = first..first.saturating_add(1 << shift).min(keys);
-        if wanted.is_some_and(|wanted| !wanted.any_in(ids.clone())) {
-            continue;
-        }
-        work.opened_stripes += 1;
-        for (sources, sums) in intervals.iter().zip(&mut sums) {
-            sums.fill(sources, ids.clone(), &mut open, &mut work)?;
-            if let Some(wanted) = wanted {
-                sums.keep(wanted, ids.clone());
+        scan.stripe(shift, stripe, |_| (), collector)?;
+        highest[stripe as usize] = 0;
+        check -= 1;
+        if check == 0 {
+            let threshold = collector.threshold();
+            if left.iter().filter(|(height, _)| *height >= threshold).count() > highest.len() / MANY {
+                scan.sweep(shift, &highest, collector)?;
+                break;
             }
+            check = FEW.max(highest.len() / MANY);
         }
-        let totals: Vec<Totals<'_>> = sums.iter().map(|sums| sums.totals(ids.len())).collect();
-        collector.take(first, &totals);
     }
-    Ok(work)
+    Ok(scan.work)
+}
+
+/// A scan under way.
+struct Scan<'a> {
+    intervals: &'a [Sources],
+    keys: u32,
+    wanted: Option<&'a Ids>,
+    sums: Vec<Sums>,
+    open: Entries,
+    work: Work,
+}
+
+impl Scan<'_> {
+    /// Takes the totals of one stripe, once `change` has seen those of each interval.
+    fn stripe(
+        &mut self,
+        shift: u32,
+        stripe: u32,
+        change: impl Fn(&mut Sums),
+        collector: &mut impl Collect,
+    ) -> Result<(), Unusable> {
+        let first = stripe << shift;
+        let ids = first..first.saturating_add(1 << shift).min(self.keys);
+        if self.wanted.is_some_and(|wanted| !wanted.any_in(ids.clone())) {
+            return Ok(());
+        }
+        self.work.opened_stripes += 1;
+        for (sources, sums) in self.intervals.iter().zip(&mut self.sums) {
+            sums.fill(sources, ids.clone(), &mut self.open, &mut self.work)?;
+            if let Some(wanted) = self.wanted {
+                ids.clone()
+                    .zip(0..)
+                    .filter(|(id, _)| !wanted.contains(*id))
+                    .for_each(|(_, at)| sums.forget(at..at + 1));
+            }
+            change(sums);
+        }
+        let totals: Vec<Totals<'_>> = self.sums.iter().map(|sums| sums.totals(ids.len())).collect();
+        collector.take(first, &totals);
+        Ok(())
+    }
+
+    /// Goes through what is left in the order of ids, in wide stripes, so that hardly a block is opened twice: for flat
+    /// counts, where nearly all must be seen. `highest` has the ceilings of stripes of `narrow`, 0 for those that were
+    /// taken.
+    fn sweep(&mut self, narrow: u32, highest: &[u64], collector: &mut impl Collect) -> Result<(), Unusable> {
+        let wide = narrow.max(SWEPT);
+        self.sums = sums(self.intervals, 1 << wide);
+        for (stripe, within) in (0..).zip(highest.chunks(1 << (wide - narrow))) {
+            if within.iter().all(|&height| height < collector.threshold()) {
+                continue;
+            }
+            let forget_taken = |sums: &mut Sums| {
+                let taken = within.iter().enumerate().filter(|(_, height)| **height == 0);
+                taken.for_each(|(at, _)| sums.forget(at << narrow..(at + 1) << narrow));
+            };
+            self.stripe(wide, stripe, forget_taken, collector)?;
+        }
+        Ok(())
+    }
+}
+
+fn sums(intervals: &[Sources], width: usize) -> Vec<Sums> {
+    intervals.iter().map(|sources| Sums::new(width, !sources.cuts.is_empty())).collect()
 }
 
 /// How wide stripes are best, as a power of two.
@@ -176,13 +242,12 @@ impl Sums {
         Ok(())
     }
 
-    /// Forgets the totals of other ids than those wanted.
-    fn keep(&mut self, wanted: &Ids, ids: Range<u32>) {
-        for (at, _) in ids.enumerate().filter(|(_, id)| !wanted.contains(*id)) {
-            self.low[at] = 0;
-            if self.cut {
-                (self.count[at], self.high[at]) = (0, 0);
-            }
+    /// Forgets the totals at some places.
+    fn forget(&mut self, places: Range<usize>) {
+        self.low[places.clone()].fill(0);
+        if self.cut {
+            self.count[places.clone()].fill(0);
+            self.high[places].fill(0);
         }
     }
 

@@ -79,7 +79,7 @@ pub enum StoreError {
         what: String,
     },
     /// A manifest that cannot be added to.
-    #[error("{path}: {what} is damaged; `hitters store compact` keeps what is whole")]
+    #[error("{path}: {what} is damaged, so nothing can be added; count into a new directory")]
     DamagedManifest {
         /// The manifest.
         path: String,
@@ -89,6 +89,14 @@ pub enum StoreError {
     /// A count that does not fit.
     #[error(transparent)]
     Overflow(#[from] CountOverflow),
+    /// The tables for SQL tools.
+    #[error("{path}: {error}; the tables can be removed while nothing writes, and are made again")]
+    Tables {
+        /// The file.
+        path: String,
+        /// What SQLite said.
+        error: rusqlite::Error,
+    },
     /// A query whose sums may not fit.
     #[error("counts of this interval may pass 2^64 - 1; ask for a shorter one")]
     Sums,

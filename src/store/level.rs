@@ -9,8 +9,9 @@ pub const HOUR: i64 = 60 * MINUTE;
 /// A day, in milliseconds.
 pub const DAY: i64 = 24 * HOUR;
 
-/// The lengths above the finest, where they are longer and a multiple of it.
-const COARSER: [i64; 3] = [MINUTE, HOUR, DAY];
+/// The lengths above the finest, where they are longer and a multiple of it. Each fills the next; with 4 hours, 8 and 64
+/// days between and above those that people ask for, an interval takes fewer segments.
+const COARSER: [i64; 6] = [MINUTE, HOUR, 4 * HOUR, DAY, 8 * DAY, 64 * DAY];
 /// How many windows of a day or more share a pack.
 const DAYS_IN_PACK: i64 = 64;
 
@@ -85,19 +86,20 @@ mod tests {
 
     #[test]
     fn levels_fill_each_other() {
+        let all = [MINUTE, HOUR, 4 * HOUR, DAY, 8 * DAY, 64 * DAY];
         let cases: [(i64, &[i64]); 8] = [
-            (MINUTE, &[MINUTE, HOUR, DAY]),
-            (1000, &[1000, MINUTE, HOUR, DAY]),
-            (16_000, &[16_000, HOUR, DAY]),
-            (90 * MINUTE, &[90 * MINUTE, DAY]),
-            (HOUR, &[HOUR, DAY]),
-            (DAY, &[DAY]),
-            (7 * DAY, &[7 * DAY]),
-            (1, &[1, MINUTE, HOUR, DAY]),
+            (MINUTE, &all[1..]),
+            (1000, &all),
+            (16_000, &all[1..]),
+            (90 * MINUTE, &all[3..]),
+            (HOUR, &all[2..]),
+            (DAY, &all[4..]),
+            (7 * DAY, &[]),
+            (1, &all),
         ];
         for (finest, expected) in cases {
             let levels = Levels::over(finest).unwrap();
-            assert_eq!(levels.0, expected);
+            assert_eq!((levels.0[0], &levels.0[1..]), (finest, expected));
             assert!(levels.0.windows(2).all(|pair| pair[1] % pair[0] == 0), "{finest}");
         }
         for finest in [0, -1, 7 * MINUTE, 36 * HOUR, i64::MIN] {

@@ -11,8 +11,9 @@
 //! ```text
 //! DIR/manifest             what is published: a header, then records that are only appended
 //! DIR/keys                 the dictionary: chunks of keys that are only appended; a key's id is its number
-//! DIR/1m/2026-01-01.seg    packs: segments one after the other, those of one level and day (level 1d: 64 days)
-//! DIR/1h/... DIR/1d/...    a pack that was compacted has its generation in its name: 2026-01-01.1.seg
+//! DIR/1m/2026-01-01.seg    packs: segments one after the other, those of one level and day (from 1d on: of 64 windows)
+//! DIR/1h/... DIR/4h/... DIR/1d/... DIR/8d/... DIR/64d/...    a compacted pack has its generation in its name:
+//!                          2026-01-01.1.seg
 //! DIR/hitters.sqlite       rankings for SQL tools; made from the segments, never read by queries
 //! DIR/lock                 locked (flock) by the process that writes
 //! ```
@@ -57,17 +58,23 @@
 //! ceiling:    not below the block's highest count: 10 bits m, 6 bits e above them, for m * 2^e
 //! ```
 
+mod best;
 mod cache;
 pub mod catalog;
+pub mod command;
+pub mod compact;
 pub mod error;
+pub mod export;
 mod index;
 pub mod keys;
 pub mod level;
 pub mod manifest;
 pub mod pack;
 pub mod reader;
+pub mod retain;
 mod rollup;
 pub mod segment;
+pub mod tables;
 mod tidy;
 pub mod verify;
 pub mod writer;

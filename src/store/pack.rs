@@ -54,7 +54,7 @@ mod tests {
         };
         assert_eq!(path(0, 1_767_225_600_000 + MINUTE, 0), "d/1m/2026-01-01.seg");
         assert_eq!(path(1, 1_767_225_600_000 + DAY - 1, 2), "d/1h/2026-01-01.2.seg");
-        assert_eq!(path(2, 1, 0), "d/1d/1970-01-01.seg");
+        assert_eq!(path(2, 1, 0), "d/4h/1970-01-01.seg");
         assert_eq!(path(0, -1, 0), "d/1m/1969-12-31.seg");
     }
 }

@@ -13,6 +13,7 @@ use super::pack::Pack;
 /// process that holds the lock.
 pub(super) fn take_back(dir: &Path, catalog: &Catalog) -> Result<(), StoreError> {
     cut(&dir.join(keys::NAME), catalog.keys_end())?;
+    drop_expired(dir, catalog)?;
     let ends: HashMap<PathBuf, u64> =
         catalog.packs().map(|(pack, end, _)| (pack.path(dir, catalog.levels()), end)).collect();
     for level in 0..catalog.levels().count() {
@@ -29,6 +30,23 @@ pub(super) fn take_back(dir: &Path, catalog: &Catalog) -> Result<(), StoreError>
                 }
                 None => {}
             }
+        }
+    }
+    Ok(())
+}
+
+/// Whether all windows of a pack are dropped.
+pub(super) fn is_expired(catalog: &Catalog, pack: &Pack) -> bool {
+    pack.start.saturating_add(catalog.levels().pack_length(pack.level)) <= catalog.floor(pack.level)
+}
+
+/// Removes the packs whose windows are all dropped. Readers that have them open read on.
+pub(super) fn drop_expired(dir: &Path, catalog: &Catalog) -> Result<(), StoreError> {
+    for (pack, ..) in catalog.packs().filter(|(pack, ..)| is_expired(catalog, pack)) {
+        let path = pack.path(dir, catalog.levels());
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(StoreError::io(&path)(error)),
+            _ => {}
         }
     }
     Ok(())

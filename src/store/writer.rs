@@ -9,6 +9,7 @@ use std::sync::Arc;
 use hitters_dataflows::count::CountOverflow;
 use hitters_dataflows::ranking::Window;
 
+use super::best::Best;
 use super::catalog::Catalog;
 use super::error::StoreError;
 use super::index::Index;
@@ -16,8 +17,10 @@ use super::level::{Levels, length_text};
 use super::manifest::{self, ChunkRecord, HEADER, RECORD, Record, SegmentRecord};
 use super::pack::Pack;
 use super::reader::{self, Opened};
+use super::retain::Retention;
 use super::rollup;
 use super::segment::{Segment, encode, total};
+use super::tables::Tables;
 use super::{keys, tidy};
 
 /// The most bytes of keys in a chunk, unless one key alone has more.
@@ -43,6 +46,10 @@ pub struct Writer {
     stale: BTreeSet<(usize, i64)>,
     /// The end of the latest window.
     latest: i64,
+    retention: Retention,
+    /// Floors rose; what is below them is removed when that is published.
+    dropped: bool,
+    tables: Option<Best>,
     failed: bool,
 }
 
@@ -121,13 +128,54 @@ impl Writer {
             certain,
             publications: 0,
             packs: Vec::new(),
+            retention: Retention::default(),
+            dropped: false,
+            tables: None,
             failed: false,
         })
+    }
+
+    /// Drops windows once they are older than this.
+    pub fn with_retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// Keeps the [`tables`](super::tables) of the `k` best keys too, and brings them up to what is published.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the tables cannot be read and written, or segments that are missing in them cannot be read.
+    pub fn with_tables(mut self, k: usize) -> Result<Self, StoreError> {
+        let best = Best { tables: Tables::open(&self.dir)?, k };
+        let known = best.tables.records()?;
+        let from = if known > self.catalog.records() { 0 } else { known };
+        if from == 0 {
+            best.tables.clear()?;
+        }
+        let path = self.dir.join(manifest::NAME);
+        let missing = manifest::read_records(&self.manifest, &path, HEADER as u64 + from * RECORD as u64)?;
+        for record in missing.records {
+            match record {
+                Record::Floor { level, start } => best.drop_before(self.catalog.levels(), level.into(), start)?,
+                Record::Segment(record) if self.catalog.window(record.level.into(), record.start) == Some(&record) => {
+                    best.put_stored(&mut self, &record)?;
+                }
+                _ => {}
+            }
+        }
+        best.tables.publish(self.catalog.records())?;
+        self.tables = Some(best);
+        Ok(self)
     }
 
     /// What is published, and what was put since.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    /// The keys of the store.
+    pub(super) fn index(&self) -> &Index {
+        &self.index
     }
 
     /// The bytes that wait to be published, roughly.
@@ -198,6 +246,13 @@ impl Writer {
             false => self.append_segment(0, window.start, revised, &entries)?,
         };
         self.roll_up(self.latest)?;
+        for (level, start) in self.retention.rising(&self.catalog, self.latest) {
+            self.stage(Record::Floor { level: level as u8, start });
+            self.dropped = true;
+            if let Some(best) = &self.tables {
+                best.drop_before(self.catalog.levels(), level, start)?;
+            }
+        }
         Ok(put)
     }
 
@@ -279,6 +334,9 @@ impl Writer {
         let (keys, total) = (entries.len() as u32, total(entries));
         let record = SegmentRecord { level: level as u8, revised, start, offset, length, generation, keys, total };
         self.stage(Record::Segment(record));
+        if let Some(best) = &self.tables {
+            best.put(&self.catalog, &self.index, &record, entries)?;
+        }
         let levels = self.catalog.levels();
         let coarser = (level + 1..levels.count()).map(|coarser| (coarser, levels.start(coarser, start)));
         self.stale.extend(coarser);
@@ -311,7 +369,7 @@ impl Writer {
         Ok(())
     }
 
-    fn load(&mut self, part: &SegmentRecord) -> Result<Segment, StoreError> {
+    pub(super) fn load(&mut self, part: &SegmentRecord) -> Result<Segment, StoreError> {
         let at = self.open_pack(self.catalog.pack(part))?;
         Segment::load(reader::extent(&self.catalog, part, self.packs[at].file.clone()))
     }
@@ -357,6 +415,13 @@ impl Writer {
         self.certain += self.staged.len() as u64;
         self.publications += 1;
         self.staged.clear();
+        if let Some(best) = &self.tables {
+            best.tables.publish(self.catalog.records())?;
+        }
+        if std::mem::take(&mut self.dropped) {
+            self.packs.retain(|open| !tidy::is_expired(&self.catalog, &open.pack));
+            tidy::drop_expired(&self.dir, &self.catalog)?;
+        }
         debug_assert_eq!(self.certain, self.catalog.records() * RECORD as u64);
         Ok(())
     }
