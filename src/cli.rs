@@ -84,6 +84,12 @@ pub struct RunArgs {
     /// A file for rejected records, as NDJSON with reason and position
     #[arg(long, value_name = "FILE", help_heading = "Result")]
     pub rejects: Option<PathBuf>,
+    /// A directory that keeps the full counts of every window, for hitters query
+    #[arg(long, value_name = "DIR", help_heading = "Result")]
+    pub store: Option<PathBuf>,
+    /// How long the store keeps windows, after their time: minute=2d,hour=90d,day=5y [default: for ever]
+    #[arg(long, value_name = "LEVEL=DURATION,..", help_heading = "Result")]
+    pub retain: Option<String>,
     /// End with status 1 when a record was rejected
     #[arg(long, help_heading = "Result")]
     pub strict: bool,

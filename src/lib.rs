@@ -4,6 +4,8 @@
 //! [`rejects`] beside it for what cannot be counted, [`progress`] and [`summary`] for people, and [`cluster`] for the
 //! connections between processes. [`generate`] makes events to try it on.
 //!
+//! The same job fills the [`store`], which [`query`] answers from.
+//!
 //! What reads bytes is in `inputs/`, what computes is in `dataflows/`; this crate wires the two and shows the result.
 
 pub mod cli;

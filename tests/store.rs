@@ -433,3 +433,36 @@ fn killed_at_any_instant_it_opens_verifies_and_a_rerun_gives_the_same_bytes() {
     }
     assert!(begun > 10 && unfinished > 5, "{begun} {unfinished}");
 }
+
+/// The store in `tests/fixtures/store-v1`, as this program would write it.
+fn fixture() -> Truth {
+    let mut truth = Truth::new(MINUTE);
+    for (minute, key, count) in [(0, "a", 3), (0, "b", 1), (1, "b", 1 << 40), (61, "caf\u{e9}", 2), (2000, "a", 5)] {
+        truth.add(NEW_YEAR + minute * MINUTE, key, count);
+    }
+    (0..300).for_each(|at| truth.add(NEW_YEAR + 5 * MINUTE, &format!("key-{at}"), at % 7 + 1));
+    truth
+}
+
+#[test]
+fn version_1_is_read_and_written_as_ever() {
+    let fixed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/store-v1");
+    let (dir, truth) = (tempfile::tempdir().unwrap(), fixture());
+    truth.write(dir.path());
+    if std::env::var_os("HITTERS_WRITE_FIXTURE").is_some() {
+        for (path, bytes) in contents(dir.path()) {
+            fs::create_dir_all(fixed.join(&path).parent().unwrap()).unwrap();
+            fs::write(fixed.join(path), bytes).unwrap();
+        }
+    }
+    assert_eq!(contents(dir.path()), contents(&fixed), "a change of the format needs a new version and a new fixture");
+    let store = open(&fixed);
+    assert!(verify(&store).unwrap().damaged.is_empty());
+    for (from, to) in [(0, 1), (0, 120), (1, 62), (0, 3000)] {
+        let (from, to) = (NEW_YEAR + from * MINUTE, NEW_YEAR + to * MINUTE);
+        assert_eq!(
+            answer(&store, &Query { from, to, k: 400, ..Query::default() }).unwrap().rows,
+            truth.top(from, to, 400)
+        );
+    }
+}

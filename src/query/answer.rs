@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hitters_dataflows::ranking::{Ranking, Row, State, Window};
 
-use super::collect::{Top, rows};
+use super::collect::{Candidate, Top};
 use super::keep::Keep;
 use super::plan::Plan;
 use super::scan::{Work, scan};
@@ -121,18 +121,17 @@ pub fn answer(store: &Store, query: &Query) -> Result<Answer, QueryError> {
         let wanted = query.keep.ids(store, catalog)?;
         let mut top = Top::new(query.k, |[count]| count);
         let work = scan(sources, catalog.keys(), wanted.as_ref(), &mut top)?;
-        let (ranked, known) = top.ranked(store, catalog)?;
-        Ok((ranked, known, work, facts(&sources[0])))
+        Ok((top.ranked(store, catalog)?, work, facts(&sources[0])))
     })?;
-    let trust = Trust::of(&tried, tried.result.1, tried.result.3.bounded);
-    let Tried { result: (ranked, _, work, facts), plans, .. } = tried;
+    let (ranked, work, facts) = &tried.result;
+    let row = |(key, candidate): &(Vec<u8>, Candidate<1>)| Row { key: key.clone(), estimate: candidate.totals[0] };
     Ok(Answer {
         window: Window { start: query.from, end: query.to },
         state: facts.state,
         total: facts.total,
-        rows: rows(ranked),
-        trust,
-        effort: Effort { work, segments: segments(&plans), elapsed: began.elapsed() },
+        rows: ranked.rows.iter().map(row).collect(),
+        trust: Trust::of(&tried, ranked.known, facts.bounded),
+        effort: Effort { work: *work, segments: segments(&tried.plans), elapsed: began.elapsed() },
     })
 }
 

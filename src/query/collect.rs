@@ -2,7 +2,7 @@
 
 use std::collections::BinaryHeap;
 
-use hitters_dataflows::ranking::{Estimate, Row};
+use hitters_dataflows::ranking::Estimate;
 
 use super::scan::{Collect, Totals};
 use crate::store::catalog::Catalog;
@@ -18,6 +18,15 @@ pub struct Candidate<const N: usize> {
     pub id: u32,
     /// Its totals.
     pub totals: [Estimate; N],
+}
+
+/// The best keys with their totals, by rank.
+#[derive(Clone, Debug)]
+pub struct Ranked<const N: usize> {
+    /// Those whose keys are known.
+    pub rows: Vec<(Vec<u8>, Candidate<N>)>,
+    /// Whether the keys of all are known.
+    pub known: bool,
 }
 
 /// Keeps the k ids of the highest weight, and all that tie with the last: which of those are in is for their keys to say.
@@ -49,18 +58,13 @@ impl<const N: usize, W: Fn([u64; N]) -> u64> Top<N, W> {
         self.limit = self.held.len() + self.held.len() / 2 + 64;
     }
 
-    /// The k best, ties by key bytes, best first, and whether the keys of all of them are known. Those whose keys are not
-    /// known are left out.
+    /// The k best, ties by key bytes.
     ///
     /// # Errors
     /// [`StoreError::Io`] when the dictionary cannot be read.
-    pub fn ranked(
-        mut self,
-        store: &Store,
-        catalog: &Catalog,
-    ) -> Result<(Vec<(Vec<u8>, Candidate<N>)>, bool), StoreError> {
+    pub fn ranked(mut self, store: &Store, catalog: &Catalog) -> Result<Ranked<N>, StoreError> {
         if self.k == 0 {
-            return Ok((Vec::new(), true));
+            return Ok(Ranked { rows: Vec::new(), known: true });
         }
         self.sort_out();
         self.held.sort_unstable_by_key(|candidate| candidate.id);
@@ -87,7 +91,7 @@ impl<const N: usize, W: Fn([u64; N]) -> u64> Top<N, W> {
         })?;
         sure.extend(tied.into_iter().map(|(key, at)| (key, self.held[at])));
         sure.sort_unstable_by(|a, b| b.1.weight.cmp(&a.1.weight).then_with(|| a.0.cmp(&b.0)));
-        Ok((sure, known))
+        Ok(Ranked { rows: sure, known })
     }
 }
 
@@ -109,11 +113,6 @@ impl<const N: usize, W: Fn([u64; N]) -> u64> Collect for Top<N, W> {
             self.sort_out();
         }
     }
-}
-
-/// Rows by rank.
-pub fn rows(ranked: Vec<(Vec<u8>, Candidate<1>)>) -> Vec<Row> {
-    ranked.into_iter().map(|(key, candidate)| Row { key, estimate: candidate.totals[0] }).collect()
 }
 
 /// Counts the ids ahead of one with a given total.

@@ -5,9 +5,9 @@ use std::time::Instant;
 use hitters_dataflows::ranking::{Estimate, State, Window};
 
 use super::answer::{Effort, Query, QueryError, Trust, check, facts, segments};
-use super::collect::Top;
+use super::collect::{Candidate, Top};
 use super::scan::scan;
-use super::sources::{Tried, attempt};
+use super::sources::attempt;
 use crate::store::reader::Store;
 
 /// A key whose count changed.
@@ -60,21 +60,20 @@ pub fn movers(store: &Store, query: &Query) -> Result<Movers, QueryError> {
         let wanted = query.keep.ids(store, catalog)?;
         let mut top = Top::new(query.k, |[now, before]: [u64; 2]| now.abs_diff(before));
         let work = scan(sources, catalog.keys(), wanted.as_ref(), &mut top)?;
-        let (ranked, known) = top.ranked(store, catalog)?;
-        Ok((ranked, known, work, facts(&sources[0]), facts(&sources[1])))
+        Ok((top.ranked(store, catalog)?, work, facts(&sources[0]), facts(&sources[1])))
     })?;
-    let (_, known, work, now, then) = &tried.result;
-    let trust = Trust::of(&tried, *known, now.bounded || then.bounded);
-    let (work, state, total) = (*work, now.state.max(then.state), now.total);
-    let Tried { result: (ranked, ..), plans, .. } = tried;
-    let mover = |(key, [now, before]): (Vec<u8>, [Estimate; 2])| Mover { key, now, before };
+    let (ranked, work, now, then) = &tried.result;
+    let mover = |(key, candidate): &(Vec<u8>, Candidate<2>)| {
+        let [now, before] = candidate.totals;
+        Mover { key: key.clone(), now, before }
+    };
     Ok(Movers {
         window: Window { start: query.from, end: query.to },
         before: Window { start: before, end: query.from },
-        state,
-        total,
-        rows: ranked.into_iter().map(|(key, candidate)| mover((key, candidate.totals))).collect(),
-        trust,
-        effort: Effort { work, segments: segments(&plans), elapsed: began.elapsed() },
+        state: now.state.max(then.state),
+        total: now.total,
+        rows: ranked.rows.iter().map(mover).collect(),
+        trust: Trust::of(&tried, ranked.known, now.bounded || then.bounded),
+        effort: Effort { work: *work, segments: segments(&tried.plans), elapsed: began.elapsed() },
     })
 }

@@ -192,11 +192,14 @@ impl Catalog {
         same.map(|pack| pack.generation).max().unwrap_or(0)
     }
 
-    /// The span from the start of the first window to the end of the last one, at any level.
+    /// The time from the first window to the end of the last one, by the finest windows that are kept of each time.
     pub fn span(&self) -> Option<(i64, i64)> {
-        let levels = 0..self.levels.count();
-        let first = levels.clone().filter_map(|l| self.all(l).next()).map(|s| s.start).min()?;
-        let last = levels.filter_map(|l| self.all(l).next_back().map(|s| self.levels.end(l, s.start))).max()?;
+        let finest = |level: usize| level.checked_sub(1).map_or(i64::MAX, |finer| self.floors[finer]);
+        let levels = || (0..self.levels.count()).map(|level| (level, self.windows(level, i64::MIN..finest(level))));
+        let first = levels().filter_map(|(_, mut windows)| windows.next()).map(|window| window.start).min()?;
+        let last = levels()
+            .filter_map(|(level, mut windows)| Some(self.levels.end(level, windows.next_back()?.start)))
+            .max()?;
         Some((first, last))
     }
 }

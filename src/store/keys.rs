@@ -99,6 +99,9 @@ impl Keys {
     ///
     /// # Errors
     /// [`StoreError::Io`] when the file cannot be read.
+    ///
+    /// # Panics
+    /// When another thread panicked while it read keys.
     pub fn for_each(
         &self,
         catalog: &Catalog,

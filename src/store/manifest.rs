@@ -168,6 +168,9 @@ fn slot(certain: u64) -> [u8; 16] {
 }
 
 /// Writes down, in one of the two slots or both, how many bytes of records are on disk.
+///
+/// # Errors
+/// What the system says.
 pub fn write_slots(file: &File, which: &[usize], certain: u64) -> io::Result<()> {
     which.iter().try_for_each(|&which| file.write_all_at(&slot(certain), SLOTS[which % 2] as u64))
 }

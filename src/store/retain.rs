@@ -15,8 +15,8 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Reads `minute=2d,hour=90d,day=5y`; each is optional, and longer windows must not be dropped before shorter ones. A
-    /// year (`y`) has 365 days.
+    /// Reads `minute=2d,hour=90d,day=5y`; where shorter windows are not named they are kept as long as
+    /// longer ones, and longer ones must not be dropped before them. A year (`y`) has 365 days.
     ///
     /// # Errors
     /// A sentence that says what is wrong.
@@ -39,6 +39,8 @@ impl Retention {
             };
             *slot = Some(millis);
         }
+        retention.hour = retention.hour.or(retention.day);
+        retention.minute = retention.minute.or(retention.hour);
         let lengths = [retention.minute, retention.hour, retention.day].map(|length| length.unwrap_or(i64::MAX));
         if !lengths.is_sorted() {
             return Err("longer windows must be kept as long as shorter ones, or longer".into());
@@ -81,7 +83,8 @@ mod tests {
         let retention = Retention::parse("minute=2d,hour=90d,day=5y").unwrap();
         let kept = [MINUTE, HOUR, DAY, 8 * DAY].map(|length| retention.keeps(length).unwrap() / DAY);
         assert_eq!(kept, [2, 90, 1825, 1825]);
-        assert_eq!(Retention::parse("hour=36h").unwrap().keeps(MINUTE), None);
+        let hours = Retention::parse("hour=36h").unwrap();
+        assert_eq!((hours.keeps(MINUTE), hours.keeps(DAY)), (Some(36 * HOUR), None));
         for text in ["", "minute", "week=1d", "minute=x", "minute=-1y", "minute=3d,hour=2d", "hour=3d,day=1d"] {
             assert!(Retention::parse(text).is_err(), "{text}");
         }

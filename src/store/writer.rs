@@ -273,7 +273,7 @@ impl Writer {
     }
 
     /// Gives ids to new keys, by count descending, then bytes; appends them to the dictionary.
-    fn add_keys<'k>(&mut self, mut new: Vec<(&'k [u8], u64)>) -> Result<Vec<(u32, u64)>, StoreError> {
+    fn add_keys(&mut self, mut new: Vec<(&[u8], u64)>) -> Result<Vec<(u32, u64)>, StoreError> {
         new.sort_unstable();
         merge_equal(&mut new).map_err(|key: &[u8]| CountOverflow { key: key.to_vec() })?;
         new.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
