@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use hitters_dataflows::sketch::SKETCHES;
+
 use crate::generate::GenerateArgs;
 use crate::quantity::{self, Bytes};
 use crate::query::command::QueryArgs;
@@ -11,6 +13,7 @@ use crate::store::command::StoreArgs;
 use hitters_inputs::format::FORMATS;
 
 use crate::sink::SINKS;
+use crate::sketches::SketchesArgs;
 
 /// Finds the most frequent items of event streams: early with bounds, exact when a window closes.
 #[derive(Debug, Parser)]
@@ -30,6 +33,8 @@ pub enum Command {
     Query(Box<QueryArgs>),
     /// Look after a store
     Store(StoreArgs),
+    /// Compare the sketches: what they promise, and the memory they take
+    Sketches(SketchesArgs),
     /// Write seeded synthetic events
     Generate(GenerateArgs),
 }
@@ -107,18 +112,18 @@ pub struct RunArgs {
     #[arg(long, value_name = "DURATION", default_value = "10s", help_heading = "Time")]
     pub idle_timeout: String,
 
-    /// The sketch of early and approximate results
-    #[arg(long, default_value = "space-saving", value_parser = ["space-saving"], help_heading = "Sketch")]
+    /// The sketch of early and approximate results; `hitters sketches` compares them
+    #[arg(long, default_value = SKETCHES[0].name, value_parser = names(SKETCHES.iter().map(|s| (s.name, s.about))), help_heading = "Sketch")]
     pub sketch: String,
     /// Memory of each worker's sketch of a window [default: 1MiB, more for a large -k]
     #[arg(long, value_name = "BYTES", value_parser = quantity::bytes, conflicts_with = "epsilon", help_heading = "Sketch")]
     pub sketch_memory: Option<Bytes>,
-    /// Plan the sketch for counts that are off by no more than this part of the total: 0.01% or 0.0001; bounds are certain
+    /// Plan the sketch for counts that are off by no more than this part of the total: 0.01% or 0.0001
     #[arg(long, value_name = "PART", value_parser = quantity::part, help_heading = "Sketch")]
     pub epsilon: Option<f64>,
-    /// The part of counts that may be off by more; space-saving is certain, so any value will do
-    #[arg(long, value_name = "PART", value_parser = quantity::part, requires = "epsilon", help_heading = "Sketch")]
-    pub delta: Option<f64>,
+    /// The part of counts that may be off by more, and of bounds that may fail where the sketch's are not certain
+    #[arg(long, value_name = "PART", default_value = "1%", value_parser = quantity::part, help_heading = "Sketch")]
+    pub delta: f64,
 
     /// Budget for exact counts in this process; beyond it they are spilled [default: half of the machine's memory]
     #[arg(long, value_name = "BYTES", value_parser = quantity::bytes, help_heading = "Resources")]

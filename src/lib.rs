@@ -2,7 +2,7 @@
 //!
 //! [`cli`] (what was typed) -> [`settings`] (what is valid) -> [`job`] (inputs -> dataflow) -> [`sink`] (rows), with
 //! [`rejects`] beside it for what cannot be counted, [`progress`] and [`summary`] for people, and [`cluster`] for the
-//! connections between processes. [`generate`] makes events to try it on.
+//! connections between processes. [`generate`] makes events to try it on, [`sketches`] compares the sketches.
 //!
 //! The same job fills the [`store`], which [`query`] answers from.
 //!
@@ -20,5 +20,6 @@ pub mod query;
 pub mod rejects;
 pub mod settings;
 pub mod sink;
+pub mod sketches;
 pub mod store;
 pub mod summary;

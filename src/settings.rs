@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hitters_dataflows::count::open::CountSettings;
 use hitters_dataflows::job::{EPOCH, JobSettings};
-use hitters_dataflows::sketch::SpaceSaving;
+use hitters_dataflows::sketch::{AnySketch, Plan, PlanError, SKETCHES, Size, named};
 use hitters_dataflows::window::{MAX_LENGTHS, Windows};
 use hitters_inputs::feed::FeedSettings;
 use hitters_inputs::format::Wanted;
@@ -23,8 +23,10 @@ pub const MAX_K: usize = 100_000;
 
 /// Memory of a worker's sketch of a window, where nothing else is said.
 const SKETCH_MEMORY: usize = 1 << 20;
-/// Memory that a sketch takes for each of k keys at least.
+/// And for each of k keys, where that is more.
 const SKETCH_MEMORY_A_KEY: usize = 512;
+/// What random choices of sketches are drawn from: always the same, so that a run repeats.
+const SKETCH_SEED: u64 = 0;
 
 /// Why what was typed cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +98,7 @@ impl Settings {
         };
         let exact = args.mode != "approx";
         let wants_sketch = !exact || (args.mode == "both" && early.is_some());
-        let sketch = wants_sketch.then(|| sketch(args)).transpose()?;
+        let sketch = wants_sketch.then(|| sketch(args, workers * args.processes)).transpose()?;
         let job = JobSettings { count, exact, sketch, early: early.unwrap_or(Duration::from_secs(5)) };
         Ok(Settings {
             inputs: find(&args.inputs)?,
@@ -141,24 +143,41 @@ fn store(args: &RunArgs) -> Result<Option<(PathBuf, Retention)>, SettingsError> 
     Ok(Some((dir, retain.unwrap_or_default())))
 }
 
-fn sketch(args: &RunArgs) -> Result<SpaceSaving, SettingsError> {
-    let least = args.k * SKETCH_MEMORY_A_KEY;
-    let sketch = match (args.epsilon, args.sketch_memory) {
-        (Some(epsilon), _) => {
-            ensure("--epsilon", epsilon > 0.0, "give more than 0")?;
-            SpaceSaving::with_epsilon(epsilon)
-        }
-        (None, Some(memory)) => SpaceSaving::with_memory(memory),
-        (None, None) => SpaceSaving::with_memory(SKETCH_MEMORY.max(least)),
+/// The sketch that each worker's of a window begins as, when there are so many workers in all processes.
+fn sketch(args: &RunArgs, workers: usize) -> Result<AnySketch, SettingsError> {
+    ensure("--epsilon", args.epsilon.is_none_or(inside), "give more than 0 and less than 1")?;
+    ensure("--delta", inside(args.delta), "give more than 0 and less than 1")?;
+    let unknown = || SettingsError::Option { option: "--sketch", why: format!("there is no \"{}\"", args.sketch) };
+    let entry = named(&args.sketch).ok_or_else(unknown)?;
+    if !entry.merges {
+        let mergeable: Vec<&str> = SKETCHES.iter().filter(|other| other.merges).map(|other| other.name).collect();
+        let why = |when: &str, instead: &str| {
+            format!(
+                "{} cannot be merged, which {when} takes; give {instead}, or one of: {}",
+                entry.name,
+                mergeable.join(" ")
+            )
+        };
+        ensure("--sketch", workers == 1, &why("more than one worker", "-w 1 and no -n"))?;
+        let revises = args.mode == "approx" && !duration("--allowed-lateness", &args.allowed_lateness)?.is_zero();
+        ensure("--sketch", !revises, &why("--allowed-lateness with --mode approx", "--mode both"))?;
+    }
+    let plan = |size| Plan { size, delta: args.delta, k: args.k, seed: SKETCH_SEED };
+    let default = SKETCH_MEMORY.max(args.k * SKETCH_MEMORY_A_KEY);
+    let (option, made) = match (args.epsilon, args.sketch_memory) {
+        (Some(epsilon), _) => ("--epsilon", entry.make(&plan(Size::Epsilon(epsilon)))),
+        (None, Some(memory)) => ("--sketch-memory", entry.make(&plan(Size::Memory(memory)))),
+        (None, None) => match entry.make(&plan(Size::Memory(default))) {
+            Err(PlanError::Memory { enough, .. }) => ("-k", entry.make(&plan(Size::Memory(enough)))),
+            made => ("-k", made),
+        },
     };
-    let counters = sketch.capacity();
-    let (option, enough) = match args.epsilon {
-        Some(_) => ("--epsilon", format!("{}", 1.0 / args.k.max(1) as f64)),
-        None => ("--sketch-memory", format!("{least} bytes")),
-    };
-    let few = format!("that makes {counters} counters, too few for -k {}; give {enough}, or a smaller -k", args.k);
-    ensure(option, counters >= args.k, &few)?;
-    Ok(sketch)
+    made.map_err(|why| SettingsError::Option { option, why: why.to_string() })
+}
+
+/// Whether a part is more than nothing and less than all.
+fn inside(part: f64) -> bool {
+    part > 0.0 && part < 1.0
 }
 
 fn feed(args: &RunArgs, workers: usize) -> Result<FeedSettings, SettingsError> {
@@ -213,6 +232,8 @@ fn cluster(args: &RunArgs, workers: usize) -> Result<Option<(ClusterSettings, He
         ("--allowed-lateness", args.allowed_lateness.clone()),
         ("--sketch-memory", args.sketch_memory.map_or("none".into(), |bytes| bytes.to_string())),
         ("--epsilon", args.epsilon.map_or("none".into(), |part| part.to_string())),
+        ("--delta", args.delta.to_string()),
+        ("--sketch", args.sketch.clone()),
         ("codec", if cfg!(feature = "abomonation") { "abomonation" } else { "columnar" }.into()),
     ];
     let facts = facts.map(|(name, value)| (name.to_string(), value)).to_vec();

@@ -69,7 +69,7 @@ fn late_events_that_are_allowed_are_in() {
     run(arguments.iter().copied().chain(["--store", store.to_str().unwrap(), late.to_str().unwrap()]));
     let asked = query(&store, &["--from", "0", "--to", "60"]);
     let row = asked.stdout.lines().nth(1).unwrap();
-    assert!(row.starts_with("1970-01-01T00:00:00Z,1970-01-01T00:01:00Z,revised,1,a,2,2,2,1"), "{row}");
+    assert!(row.starts_with("1970-01-01T00:00:00Z,1970-01-01T00:01:00Z,revised,1,a,2,2,2,1,1,true"), "{row}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hitters::sink::SINKS;
+use hitters_dataflows::sketch::SKETCHES;
 use hitters_inputs::format::FORMATS;
 
 const LONGEST_FILE: usize = 600;
@@ -146,9 +147,10 @@ fn nothing_is_left_to_do() {
 }
 
 #[test]
-fn the_page_names_every_format_and_every_output() {
+fn the_page_names_every_format_sketch_and_output() {
     let page = read(&root().join("README.md"));
     let names = FORMATS.iter().map(|format| format.name).chain(SINKS.iter().map(|sink| sink.name));
-    let missing: Vec<&str> = names.filter(|name| !page.contains(&format!("`{name}`"))).collect();
+    let sketches = SKETCHES.iter().map(|sketch| sketch.name).filter(|name| !page.contains(&format!("\n{name} ")));
+    let missing: Vec<&str> = names.filter(|name| !page.contains(&format!("`{name}`"))).chain(sketches).collect();
     assert!(missing.is_empty(), "README.md does not mention {}", missing.join(", "));
 }

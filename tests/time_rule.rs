@@ -165,8 +165,8 @@ fn the_rule_by_hand() {
     ];
     let rule = Rule { lengths: vec![10], out_of_orderness: 2, allowed_lateness: 9, k: 2 };
     let row = |start, end, rest: &str| {
-        format!(r#"{{"window_start":"1970-01-01T00:00:{start}Z","window_end":"1970-01-01T00:00:{end}Z",{rest}}}"#)
-            + "\n"
+        let window = format!(r#""window_start":"1970-01-01T00:00:{start}Z","window_end":"1970-01-01T00:00:{end}Z""#);
+        format!("{{{window},{rest},\"confidence\":1.0,\"certified\":true}}\n")
     };
     let finals = [
         // 9 ms, then at a watermark of 9 ms again.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::mark::{Mark, Marks};
 use crate::operators::JobError;
 use crate::ranking::{Ranking, State};
-use crate::sketch::{Sketch, SpaceSaving};
+use crate::sketch::{AnySketch, Sketch};
 use crate::window::{Slot, Windows};
 
 /// What one worker says at the end of an epoch.
@@ -16,9 +16,9 @@ pub struct Notice {
     /// What it promises.
     pub mark: Mark,
     /// Sketches that it let go of: each is told once.
-    pub settled: Vec<(Slot, SpaceSaving)>,
+    pub settled: Vec<(Slot, AnySketch)>,
     /// At a tick, all the sketches that it goes on with, as of now.
-    pub passing: Option<Vec<(Slot, SpaceSaving)>>,
+    pub passing: Option<Vec<(Slot, AnySketch)>>,
 }
 
 /// All workers' sketches.
@@ -29,9 +29,9 @@ pub struct Gather {
     settles: bool,
     marks: Marks,
     watermark: i64,
-    settled: BTreeMap<Slot, SpaceSaving>,
+    settled: BTreeMap<Slot, AnySketch>,
     /// What each worker goes on with, as of its last tick. A worker that skips a tick has had no event since.
-    passing: Vec<BTreeMap<Slot, SpaceSaving>>,
+    passing: Vec<BTreeMap<Slot, AnySketch>>,
     closed: BTreeSet<Slot>,
 }
 
@@ -120,8 +120,9 @@ impl Gather {
         Ok(in_order(finals).into_iter().chain(in_order(revised)).collect())
     }
 
-    fn ranking(&self, slot: Slot, state: State, sketch: &SpaceSaving) -> Ranking {
-        Ranking { window: self.windows.window(slot), state, total: sketch.total(), rows: sketch.top(self.k) }
+    fn ranking(&self, slot: Slot, state: State, sketch: &AnySketch) -> Ranking {
+        let (window, rows) = (self.windows.window(slot), sketch.top(self.k));
+        Ranking { window, state, total: sketch.total(), confidence: sketch.confidence(), rows }
     }
 }
 
@@ -130,7 +131,7 @@ fn in_order(mut rankings: Vec<Ranking>) -> Vec<Ranking> {
     rankings
 }
 
-fn merge(into: &mut BTreeMap<Slot, SpaceSaving>, slot: Slot, sketch: SpaceSaving) -> Result<(), JobError> {
+fn merge(into: &mut BTreeMap<Slot, AnySketch>, slot: Slot, sketch: AnySketch) -> Result<(), JobError> {
     match into.get_mut(&slot) {
         Some(held) => held.merge(&sketch)?,
         None => drop(into.insert(slot, sketch)),

@@ -20,7 +20,7 @@ use crate::operators::early::{Dispatch, early};
 use crate::operators::rank::rank;
 use crate::parcel::Parcel;
 use crate::ranking::Ranking;
-use crate::sketch::SpaceSaving;
+use crate::sketch::AnySketch;
 
 /// How long an epoch is.
 pub const EPOCH: Duration = Duration::from_millis(50);
@@ -56,7 +56,7 @@ pub struct JobSettings {
     /// Whether there are exact counts. Without them, final and revised rankings come from the sketches.
     pub exact: bool,
     /// An empty sketch that each worker's sketch of a window begins as; `None` for no sketches.
-    pub sketch: Option<SpaceSaving>,
+    pub sketch: Option<AnySketch>,
     /// How often early rankings and revisions come out.
     pub early: Duration,
 }

@@ -46,7 +46,8 @@ impl State {
     }
 }
 
-/// A count with its certain bounds: `low <= true count <= high`. All three are equal when the count is exact.
+/// A count with its bounds: `low <= true count <= high`, for certain or as sure as the ranking's confidence says. All
+/// three are equal when the count is exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Estimate {
     /// The best single answer.
@@ -71,10 +72,12 @@ pub struct Row {
     pub key: Vec<u8>,
     /// Its count in the window.
     pub estimate: Estimate,
+    /// Whether no key outside the rows can displace it, as far as the bounds hold.
+    pub certified: bool,
 }
 
 /// The k best keys of a window, best first; ties in count go by key bytes, ascending.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
     /// Which window.
     pub window: Window,
@@ -82,6 +85,8 @@ pub struct Ranking {
     pub state: State,
     /// The total weight of all keys of the window, so that a row's share is its count over this.
     pub total: u128,
+    /// The probability with which the bounds of a row hold; 1 when they are certain.
+    pub confidence: f64,
     /// The rows by rank, from rank 1.
     pub rows: Vec<Row>,
 }

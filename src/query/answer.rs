@@ -44,9 +44,10 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// As a ranking, for any sink.
+    /// As a ranking, for any sink. Its confidence is 1, or 0 when the answer is partial: then bounds need not hold.
     pub fn into_ranking(self) -> Ranking {
-        Ranking { window: self.window, state: self.state, total: self.total, rows: self.rows }
+        let confidence = if self.trust.is_partial() { 0.0 } else { 1.0 };
+        Ranking { window: self.window, state: self.state, total: self.total, rows: self.rows, confidence }
     }
 }
 
@@ -124,13 +125,18 @@ pub fn answer(store: &Store, query: &Query) -> Result<Answer, QueryError> {
         Ok((top.ranked(store, catalog)?, work, facts(&sources[0])))
     })?;
     let (ranked, work, facts) = &tried.result;
-    let row = |(key, candidate): &(Vec<u8>, Candidate<1>)| Row { key: key.clone(), estimate: candidate.totals[0] };
+    let trust = Trust::of(&tried, ranked.known, facts.bounded);
+    let row = |(key, candidate): &(Vec<u8>, Candidate<1>)| Row {
+        key: key.clone(),
+        estimate: candidate.totals[0],
+        certified: trust.exact,
+    };
     Ok(Answer {
         window: Window { start: query.from, end: query.to },
         state: facts.state,
         total: facts.total,
         rows: ranked.rows.iter().map(row).collect(),
-        trust: Trust::of(&tried, ranked.known, facts.bounded),
+        trust,
         effort: Effort { work: *work, segments: segments(&tried.plans), elapsed: began.elapsed() },
     })
 }

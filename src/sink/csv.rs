@@ -35,7 +35,7 @@ impl Sink for Csv {
         let page = self.pages.page();
         for_each_record(ranking, |r| {
             write!(page, "{},{},{},{},{},", r.window_start, r.window_end, r.state, r.rank, quoted(&r.key))?;
-            writeln!(page, "{},{},{},{}", r.count, r.low, r.high, r.share)
+            writeln!(page, "{},{},{},{},{},{}", r.count, r.low, r.high, r.share, r.confidence, r.certified)
         })?;
         self.pages.send()
     }
@@ -60,19 +60,19 @@ mod tests {
     use super::super::testing::{Written, exact, ranking, row};
     use super::*;
 
-    const HEADER: &str = "window_start,window_end,state,rank,key,count,low,high,share\n";
+    const HEADER: &str = "window_start,window_end,state,rank,key,count,low,high,share,confidence,certified\n";
 
     #[test]
     fn one_header_then_rows() {
         let written = Written::default();
         let mut sink = open(written.output(), None);
         sink.write(&ranking()).unwrap();
-        sink.write(&Ranking { rows: vec![row(b"/c", 20, 15, 25)], ..ranking() }).unwrap();
+        sink.write(&Ranking { rows: vec![row(b"/c", 20, 15, 25)], confidence: 0.99, ..ranking() }).unwrap();
         sink.finish().unwrap();
         let rows = concat!(
-            "2026-01-01T10:00:00Z,2026-01-01T11:00:00Z,final,1,/a,3000,3000,3000,0.75\n",
-            "2026-01-01T10:00:00Z,2026-01-01T11:00:00Z,final,2,/b,1000,1000,1000,0.25\n",
-            "2026-01-01T10:00:00Z,2026-01-01T11:00:00Z,final,1,/c,20,15,25,0.005\n",
+            "2026-01-01T10:00:00Z,2026-01-01T11:00:00Z,final,1,/a,3000,3000,3000,0.75,1,true\n",
+            "2026-01-01T10:00:00Z,2026-01-01T11:00:00Z,final,2,/b,1000,1000,1000,0.25,1,true\n",
+            "2026-01-01T10:00:00Z,2026-01-01T11:00:00Z,final,1,/c,20,15,25,0.005,0.99,false\n",
         );
         assert_eq!(written.text(), format!("{HEADER}{rows}"));
     }
@@ -97,6 +97,6 @@ mod tests {
         let written = Written::default();
         let odd = Ranking { total: 1_000_000, rows: vec![exact(b"a,\xff", 1)], ..ranking() };
         open(written.output(), None).write(&odd).unwrap();
-        assert!(written.text().ends_with(",final,1,\"a,\\xff\",1,1,1,0.000001\n"), "{}", written.text());
+        assert!(written.text().ends_with(",final,1,\"a,\\xff\",1,1,1,0.000001,1,true\n"), "{}", written.text());
     }
 }

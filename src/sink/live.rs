@@ -124,7 +124,7 @@ mod tests {
     fn early(hours: i64, rows: usize) -> Ranking {
         let window = Window { start: TEN + hours * HOUR, end: TEN + (hours + 1) * HOUR };
         let rows = (0..rows).map(|at| exact(format!("/{at}").as_bytes(), 9)).collect();
-        Ranking { window, state: State::Early, total: 900, rows }
+        Ranking { window, state: State::Early, total: 900, confidence: 1.0, rows }
     }
 
     fn live(rows: usize, columns: usize) -> (Written, Box<dyn Sink>) {

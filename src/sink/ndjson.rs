@@ -50,10 +50,10 @@ mod tests {
     fn a_row_a_line() {
         let expected = concat!(
             r#"{"window_start":"2026-01-01T10:00:00Z","window_end":"2026-01-01T11:00:00Z","state":"final","rank":1,"#,
-            r#""key":"/a","count":3000,"low":3000,"high":3000,"share":0.75}"#,
+            r#""key":"/a","count":3000,"low":3000,"high":3000,"share":0.75,"confidence":1.0,"certified":true}"#,
             "\n",
             r#"{"window_start":"2026-01-01T10:00:00Z","window_end":"2026-01-01T11:00:00Z","state":"final","rank":2,"#,
-            r#""key":"/b","count":1000,"low":1000,"high":1000,"share":0.25}"#,
+            r#""key":"/b","count":1000,"low":1000,"high":1000,"share":0.25,"confidence":1.0,"certified":true}"#,
             "\n",
         );
         assert_eq!(written(&ranking()), expected);

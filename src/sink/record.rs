@@ -9,7 +9,8 @@ use super::key::key_text;
 use super::time::Rfc3339;
 
 /// The columns of every output, in their order.
-pub const COLUMNS: [&str; 9] = ["window_start", "window_end", "state", "rank", "key", "count", "low", "high", "share"];
+pub const COLUMNS: [&str; 11] =
+    ["window_start", "window_end", "state", "rank", "key", "count", "low", "high", "share", "confidence", "certified"];
 
 /// One ranked key as it goes out; the fields are the [`COLUMNS`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -32,6 +33,10 @@ pub struct Record<'a> {
     pub high: u64,
     /// `count` over the window's total, see [`share`].
     pub share: f64,
+    /// The probability with which the bounds hold, rounded to six decimals; 1 when they are certain.
+    pub confidence: f64,
+    /// Whether no key outside the ranking can displace it, as far as the bounds hold.
+    pub certified: bool,
 }
 
 /// Calls `each` with the record of every row of a ranking, in order of rank, until it fails.
@@ -52,6 +57,8 @@ pub fn for_each_record<E>(ranking: &Ranking, mut each: impl FnMut(&Record<'_>) -
             low: row.estimate.low,
             high: row.estimate.high,
             share: share(row.estimate.count, ranking.total),
+            confidence: six_decimals(ranking.confidence),
+            certified: row.certified,
         })?;
     }
     Ok(())
@@ -62,7 +69,11 @@ pub fn share(count: u64, total: u128) -> f64 {
     if total == 0 {
         return 0.0;
     }
-    (count as f64 / total as f64 * 1e6).round() / 1e6
+    six_decimals(count as f64 / total as f64)
+}
+
+fn six_decimals(part: f64) -> f64 {
+    (part * 1e6).round() / 1e6
 }
 
 #[cfg(test)]

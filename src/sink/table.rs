@@ -65,9 +65,18 @@ pub(super) fn first_lines(ranking: &Ranking, rows: usize, width: Option<usize>) 
     }
 }
 
-/// Which window, how settled, how much in all: `2026-01-01T10:00:00Z .. 11:00:00Z  final  total 1,234,567`.
+/// Which window, how settled, how much in all: `2026-01-01T10:00:00Z .. 11:00:00Z  final  total 1,234,567`. After it, how
+/// many rows are certified unless all are, and how sure bounds are unless they are certain.
 fn heading(ranking: &Ranking) -> String {
-    format!("{}  {}  total {}", span(ranking.window), ranking.state.name(), thousands(ranking.total))
+    let (rows, certified) = (ranking.rows.len(), ranking.rows.iter().filter(|row| row.certified).count());
+    let mut heading = format!("{}  {}  total {}", span(ranking.window), ranking.state.name(), thousands(ranking.total));
+    if certified < rows {
+        heading += &format!("  certified {certified} of {rows}");
+    }
+    if ranking.confidence < 1.0 {
+        heading += &format!("  confidence {:.4}", ranking.confidence);
+    }
+    heading
 }
 
 /// A window's start and end, without the end's date when it is the same.
@@ -168,9 +177,9 @@ rank  key  count   share
     fn estimates_show_their_bounds() {
         let rows = vec![exact(b"/long/path", 12_000), row(b"/b", 1_000, 900, 1_100)];
         let window = Window { start: TEN, end: TEN + 24 * HOUR };
-        let early = Ranking { window, rows, state: State::Early, total: 100_000 };
+        let early = Ranking { window, rows, state: State::Early, total: 100_000, confidence: 0.99 };
         let expected = [
-            "2026-01-01T10:00:00Z .. 2026-01-02T10:00:00Z  early  total 100,000",
+            "2026-01-01T10:00:00Z .. 2026-01-02T10:00:00Z  early  total 100,000  certified 1 of 2  confidence 0.9900",
             "rank  key          count   share      bounds",
             "   1  /long/path  12,000  12.00%",
             "   2  /b           1,000   1.00%  900..1,100",

@@ -78,9 +78,9 @@ impl Write for Closed {
     }
 }
 
-/// A row with certain bounds.
+/// A row with bounds, certified when they are exact.
 pub fn row(key: &[u8], count: u64, low: u64, high: u64) -> Row {
-    Row { key: key.to_vec(), estimate: Estimate { count, low, high } }
+    Row { key: key.to_vec(), estimate: Estimate { count, low, high }, certified: low == high }
 }
 
 /// A row whose count is exact.
@@ -91,5 +91,6 @@ pub fn exact(key: &[u8], count: u64) -> Row {
 /// The final ranking of the hour from ten, with two exact rows.
 pub fn ranking() -> Ranking {
     let window = Window { start: TEN, end: TEN + HOUR };
-    Ranking { window, state: State::Final, total: 4_000, rows: vec![exact(b"/a", 3_000), exact(b"/b", 1_000)] }
+    let rows = vec![exact(b"/a", 3_000), exact(b"/b", 1_000)];
+    Ranking { window, state: State::Final, total: 4_000, confidence: 1.0, rows }
 }

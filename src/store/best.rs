@@ -33,6 +33,7 @@ impl Best {
             state: tables::state(record.revised),
             total: record.total,
             rows: self.rows(index, entries),
+            confidence: 1.0,
         };
         self.tables.put(table, &ranking)
     }
@@ -54,12 +55,19 @@ impl Best {
 
     fn rows(&self, index: &Index, entries: &[(u32, u64)]) -> Vec<Row> {
         let order = |a: &(u32, u64), b: &(u32, u64)| b.1.cmp(&a.1).then_with(|| index.key(a.0).cmp(index.key(b.0)));
-        let mut best = entries.to_vec();
-        if self.k < best.len() {
-            best.select_nth_unstable_by(self.k, order);
-            best.truncate(self.k);
+        let mut counts: Vec<u64> = entries.iter().map(|(_, count)| *count).collect();
+        let last = match self.k.checked_sub(1) {
+            Some(last) if last < counts.len() => *counts.select_nth_unstable_by(last, |a, b| b.cmp(a)).1,
+            _ => 0,
+        };
+        // Most keys have the lowest counts: keys are compared only where that decides.
+        let mut best: Vec<_> = entries.iter().copied().filter(|(_, count)| *count >= last).collect();
+        if self.k > 0 && self.k < best.len() {
+            best.select_nth_unstable_by(self.k - 1, order);
         }
+        best.truncate(self.k);
         best.sort_unstable_by(order);
-        best.iter().map(|&(id, count)| Row { key: index.key(id).to_vec(), estimate: Estimate::exact(count) }).collect()
+        let row = |(id, count)| Row { key: index.key(id).to_vec(), estimate: Estimate::exact(count), certified: true };
+        best.into_iter().map(row).collect()
     }
 }

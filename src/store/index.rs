@@ -38,6 +38,11 @@ impl Index {
         &self.bytes[start as usize..self.ends[id] as usize]
     }
 
+    /// The id of a key, if it has one.
+    pub(super) fn id(&self, key: &[u8]) -> Option<u32> {
+        self.lookup(self.hash(key), key)
+    }
+
     /// Gives the next id to a key that has none.
     pub(super) fn push(&mut self, key: &[u8]) -> u32 {
         if (self.ends.len() + 1) * 3 > self.slots.len() * 2 {

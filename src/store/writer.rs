@@ -274,8 +274,6 @@ impl Writer {
 
     /// Gives ids to new keys, by count descending, then bytes; appends them to the dictionary.
     fn add_keys(&mut self, mut new: Vec<(&[u8], u64)>) -> Result<Vec<(u32, u64)>, StoreError> {
-        new.sort_unstable();
-        merge_equal(&mut new).map_err(|key: &[u8]| CountOverflow { key: key.to_vec() })?;
         new.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         if new.len() > (keys::MOST - self.index.len()) as usize {
             return Err(StoreError::Full { dir: self.dir.display().to_string(), most: keys::MOST });
@@ -286,8 +284,12 @@ impl Writer {
                 self.append_chunk(&chunk, first)?;
                 (first, chunk) = (self.index.len(), Vec::new());
             }
-            keys::append(key, &mut chunk);
-            entries.push((self.index.push(key), count));
+            // A key that was given twice got its id a moment ago.
+            let id = self.index.id(key).unwrap_or_else(|| {
+                keys::append(key, &mut chunk);
+                self.index.push(key)
+            });
+            entries.push((id, count));
         }
         self.append_chunk(&chunk, first)?;
         Ok(entries)

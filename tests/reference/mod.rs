@@ -119,7 +119,7 @@ fn rows(window: &Window, state: &str, counts: &Counts, k: usize) -> String {
         let (key, share) = (serde_json::json!(key), serde_json::json!(share(*count, total)));
         writeln!(
             text,
-            r#"{{"window_start":"{start}","window_end":"{end}","state":"{state}","rank":{rank},"key":{key},"count":{count},"low":{count},"high":{count},"share":{share}}}"#
+            r#"{{"window_start":"{start}","window_end":"{end}","state":"{state}","rank":{rank},"key":{key},"count":{count},"low":{count},"high":{count},"share":{share},"confidence":1.0,"certified":true}}"#
         )
         .expect("memory can be written to");
     }

@@ -105,8 +105,7 @@ impl Counts {
         let mut out = BufWriter::with_capacity(1 << 20, &file);
         table
             .sorted()
-            .iter()
-            .try_for_each(|(hash, count, key)| write(&mut out, *hash, *count, key))
+            .try_for_each(|(hash, count, key)| write(&mut out, hash, count, key))
             .and_then(|()| out.flush())
             .map_err(|e| self.failed(e))?;
         let end = self.position()?;
@@ -138,7 +137,7 @@ impl Counts {
 
     /// Calls `each` with the count of every key, summed over memory and all runs.
     fn merge(&self, mut each: impl FnMut(u64, &[u8])) -> Result<(), CountError> {
-        let mut rows = self.table.sorted().into_iter().peekable();
+        let mut rows = self.table.sorted().peekable();
         let mut runs = Vec::new();
         for range in &self.runs {
             runs.push(Run::new(self, range)?);

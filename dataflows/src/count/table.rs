@@ -103,7 +103,7 @@ impl Table {
     /// # Errors
     /// [`CountOverflow`] when a count passes 2^64 - 1.
     pub fn add_all(&mut self, other: &Table) -> Result<(), CountOverflow> {
-        other.tagged().try_for_each(|(tag, count, key)| self.add(u64::from(tag), count, key))
+        other.sorted().try_for_each(|(tag, count, key)| self.add(u64::from(tag), count, key))
     }
 
     /// Count and key of every key, in the order in which they first came.
@@ -111,19 +111,24 @@ impl Table {
         self.entries.iter().map(|entry| (entry.count, self.arena.key(entry)))
     }
 
-    /// The lower half of the hash, the count and the key of every key, nearly in the order of the first.
-    fn tagged(&self) -> impl Iterator<Item = (u32, u64, &[u8])> {
-        self.slots.iter().filter(|slot| **slot != EMPTY).map(|&slot| {
-            let entry = &self.entries[slot as u32 as usize];
-            ((slot >> 32) as u32, entry.count, self.arena.key(entry))
+    /// The lower half of the hash, the count and the key of every key, in the order of half hash and key.
+    pub fn sorted(&self) -> impl Iterator<Item = (u32, u64, &[u8])> {
+        let mut clusters = Clusters::new(self);
+        let mut batch = Vec::new().into_iter();
+        std::iter::from_fn(move || {
+            loop {
+                if let Some(slot) = batch.next() {
+                    let entry = self.entry(slot);
+                    return Some(((slot >> 32) as u32, entry.count, self.arena.key(entry)));
+                }
+                batch = clusters.next()?.into_iter();
+            }
         })
     }
 
-    /// The lower half of the hash, the count and the key of every key, in the order of half hash and key.
-    pub fn sorted(&self) -> Vec<(u32, u64, &[u8])> {
-        let mut rows: Vec<_> = self.tagged().collect();
-        rows.sort_by(|a, b| (a.0, a.2).cmp(&(b.0, b.2)));
-        rows
+    #[inline]
+    fn entry(&self, slot: u64) -> &Entry {
+        &self.entries[slot as u32 as usize]
     }
 
     /// Where the slots of a tag begin.
@@ -142,6 +147,46 @@ impl Table {
             }
             self.slots[at] = slot;
         }
+    }
+}
+
+/// The slots of a table in the order of tag and key, a batch at a time.
+///
+/// Probing moves a slot no further than to the next empty one, so between two empty slots stand all slots whose tags lead
+/// there; only what wrapped around the end stands at the start and comes last.
+struct Clusters<'a> {
+    table: &'a Table,
+    next: usize,
+    wrapped: Vec<u64>,
+}
+
+impl<'a> Clusters<'a> {
+    fn new(table: &'a Table) -> Self {
+        let first = table.slots.iter().copied().take_while(|slot| *slot != EMPTY).enumerate();
+        let wrapped = first.filter(|(at, slot)| table.home(*slot) > *at).map(|(_, slot)| slot).collect();
+        Clusters { table, next: 0, wrapped }
+    }
+
+    /// Takes slots up to an empty one, and some more clusters so that their entries are fetched together.
+    fn next(&mut self) -> Option<Vec<u64>> {
+        let slots = &self.table.slots[self.next..];
+        let mut batch = Vec::with_capacity(2 * GROUP);
+        for (at, &slot) in (self.next..).zip(slots) {
+            self.next = at + 1;
+            match slot {
+                EMPTY if batch.len() >= GROUP => break,
+                EMPTY => {}
+                slot if self.table.home(slot) > at => {}
+                slot => batch.push(slot),
+            }
+        }
+        if self.next == self.table.slots.len() {
+            batch.append(&mut self.wrapped);
+        }
+        batch.iter().for_each(|&slot| prefetch(self.table.entry(slot)));
+        let key = |slot: u64| self.table.arena.key(self.table.entry(slot));
+        batch.sort_unstable_by(|a, b| (a >> 32).cmp(&(b >> 32)).then_with(|| key(*a).cmp(key(*b))));
+        (!batch.is_empty()).then_some(batch)
     }
 }
 
@@ -251,13 +296,17 @@ mod tests {
         fn counts_equal_those_of_a_map(rows in prop::collection::vec((0u64..8, 0u64..1000, "[a-c]{0,3}"), 0..600)) {
             let (mut table, mut map) = (Table::default(), HashMap::new());
             // The hash goes with the key, and collides often.
-            let hash = |key: &str| (key.len() as u64) << 32 | u64::from(key.contains('a'));
+            // Some lead to the last places, so that others wrap around.
+            let hash = |key: &str| if key.contains('b') { u64::MAX - key.len() as u64 } else { u64::from(key.contains('a')) };
             for (_, weight, key) in &rows {
                 table.add(hash(key), *weight, key.as_bytes()).unwrap();
                 *map.entry(key.as_bytes().to_vec()).or_insert(0) += weight;
             }
             let counts: HashMap<_, _> = table.iter().map(|(count, key)| (key.to_vec(), count)).collect();
             prop_assert_eq!(table.len(), counts.len());
+            let sorted: Vec<_> = table.sorted().map(|(half, count, key)| (half, key.to_vec(), count)).collect();
+            prop_assert!(sorted.is_sorted());
+            prop_assert_eq!(sorted.into_iter().map(|(_, key, count)| (key, count)).collect::<HashMap<_, _>>(), counts.clone());
             prop_assert_eq!(counts, map);
         }
     }
@@ -280,9 +329,21 @@ mod tests {
         for (i, (count, key)) in table.iter().enumerate() {
             assert_eq!((count, key), (2 * weights[i], keys[i].as_slice()));
         }
-        let sorted = table.sorted();
+        let sorted: Vec<_> = table.sorted().collect();
         assert_eq!(sorted.len(), keys.len());
         assert!(sorted.is_sorted_by_key(|(half, _, key)| (*half, *key)));
+    }
+
+    #[test]
+    fn what_wrapped_around_the_end_is_sorted_last() {
+        let mut table = Table::default();
+        for i in 0..600u64 {
+            let half = if i % 2 == 0 { u32::MAX.into() } else { i % 3 * 1000 + (i << 22) };
+            table.add(half, 1, &i.to_le_bytes()).unwrap();
+        }
+        let sorted: Vec<_> = table.sorted().map(|(half, _, key)| (half, key)).collect();
+        assert_eq!(sorted.len(), 600);
+        assert!(sorted.is_sorted());
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod sketches;
 use crate::count::CountOverflow;
 use crate::mark::Mark;
 use crate::parcel::Parcel;
-use crate::sketch::SpaceSaving;
+use crate::sketch::AnySketch;
 use crate::window::{Judge, Judgement, Slot, Windows};
 use combine::{Combine, GROUP};
 use outbox::Outbox;
@@ -23,7 +23,7 @@ pub struct IngestSettings {
     /// Whether counts go to the workers that add them up exactly.
     pub exact: bool,
     /// An empty sketch that each window's begins as, or `None` to keep none.
-    pub sketch: Option<SpaceSaving>,
+    pub sketch: Option<AnySketch>,
 }
 
 /// An event, as it is added.

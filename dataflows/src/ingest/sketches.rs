@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::count::CountOverflow;
 use crate::mark::Mark;
 use crate::parcel::SlotRows;
-use crate::sketch::{Sketch, SpaceSaving};
+use crate::sketch::{AnySketch, Sketch};
 use crate::window::{Slot, Windows};
 
 /// A worker's sketch of one window, as it stands.
@@ -15,18 +15,18 @@ pub struct Summary {
     /// Whether the worker let go of it: what it sends later comes in addition. Otherwise, it is sent again.
     pub settled: bool,
     /// The sketch.
-    pub sketch: SpaceSaving,
+    pub sketch: AnySketch,
 }
 
 pub(super) struct Sketches {
     windows: Windows,
-    empty: SpaceSaving,
+    empty: AnySketch,
     late_too: bool,
-    open: BTreeMap<Slot, SpaceSaving>,
+    open: BTreeMap<Slot, AnySketch>,
 }
 
 impl Sketches {
-    pub(super) fn new(windows: Windows, empty: SpaceSaving, late_too: bool) -> Self {
+    pub(super) fn new(windows: Windows, empty: AnySketch, late_too: bool) -> Self {
         Sketches { windows, empty, late_too, open: BTreeMap::new() }
     }
 

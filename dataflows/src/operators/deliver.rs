@@ -99,6 +99,11 @@ fn ranking(window: Window, rows: &[Ranked]) -> Ranking {
         window,
         state: if first.revised { State::Revised } else { State::Final },
         total: first.total,
-        rows: rows.iter().map(|row| Row { key: row.key.clone(), estimate: Estimate::exact(row.count) }).collect(),
+        confidence: 1.0,
+        rows: rows.iter().map(row).collect(),
     }
+}
+
+fn row(row: &Ranked) -> Row {
+    Row { key: row.key.clone(), estimate: Estimate::exact(row.count), certified: true }
 }

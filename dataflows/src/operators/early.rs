@@ -17,7 +17,7 @@ use crate::gather::{Gather, Notice};
 use crate::ingest::Summary;
 use crate::mark::Mark;
 use crate::ranking::Ranking;
-use crate::sketch::{Sketch, SpaceSaving};
+use crate::sketch::{AnySketch, Sketch};
 use crate::window::Slot;
 
 /// What a worker says at the end of an epoch, as it crosses the network: each sketch with its slot and whether it is
@@ -41,7 +41,7 @@ impl Dispatch {
         let (mut settled, mut passing) = (Vec::new(), Vec::new());
         for (slot, let_go, bytes) in self.sketches {
             let list = if let_go { &mut settled } else { &mut passing };
-            list.push((Slot::from_word(slot), SpaceSaving::from_bytes(&bytes)?));
+            list.push((Slot::from_word(slot), AnySketch::from_bytes(&bytes)?));
         }
         Ok(Notice { from: self.from, mark: self.mark, settled, passing: self.tick.then_some(passing) })
     }

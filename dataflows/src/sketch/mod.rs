@@ -1,10 +1,37 @@
-//! Summaries of a stream in bounded memory, whose every count carries certain bounds.
+//! Summaries of a stream in bounded memory, whose every count carries bounds.
 //!
-//! A sketch is a plain struct: no clock, no I/O, no dataflow. [`SpaceSaving`] is the default.
+//! A sketch is a plain struct: no clock, no I/O, no dataflow. One file each; [`SpaceSaving`] is the default. [`SKETCHES`]
+//! is the table of all of them, [`AnySketch`] any one of it.
 
-mod space_saving;
+mod any;
+pub mod conservative;
+pub mod count_min;
+pub mod count_sketch;
+mod counted;
+mod entries;
+mod error;
+mod floored;
+mod frame;
+pub mod heavy_keeper;
+pub mod lossy_counting;
+pub mod misra_gries;
+mod mix;
+pub mod space_saving;
+pub mod sticky_sampling;
+mod table;
+mod top;
 
+pub use any::AnySketch;
+pub use conservative::ConservativeCountMin;
+pub use count_min::CountMin;
+pub use count_sketch::CountSketch;
+pub use error::{DamagedSketch, MergeError, Overflow};
+pub use heavy_keeper::HeavyKeeper;
+pub use lossy_counting::LossyCounting;
+pub use misra_gries::MisraGries;
 pub use space_saving::SpaceSaving;
+pub use sticky_sampling::StickySampling;
+pub use table::{Plan, PlanError, SKETCHES, Size, SketchEntry, named};
 
 use crate::ranking::{Estimate, Row};
 
@@ -13,8 +40,8 @@ pub const LONGEST_KEY: usize = 64 * 1024;
 
 /// Approximate counts of all keys of a stream, in memory that does not grow with the stream.
 ///
-/// For every key, tracked or not, [`estimate`](Sketch::estimate) keeps `low <= true weight <= high`, for certain, as
-/// long as the key's true weight fits in a `u64`.
+/// For every key, tracked or not, [`estimate`](Sketch::estimate) keeps `low <= true weight <= high`, as long as the key's
+/// true weight fits in a `u64`: for certain where [`confidence`](Sketch::confidence) is 1, else with that probability.
 ///
 /// `hash` is always the caller's hash of `key`: 64 good bits, the same function and seed for all calls and for all
 /// sketches that are ever merged. A worse hash costs accuracy; a different one for the same key breaks the bounds.
@@ -22,7 +49,8 @@ pub trait Sketch: Sized {
     /// Adds `weight` to `key`.
     ///
     /// # Errors
-    /// [`Overflow`] when a count would leave `u64`; nothing has changed then.
+    /// [`Overflow`] when a count would leave the range of the sketch: `u64`, where its page names no other. Nothing has
+    /// changed then.
     fn add(&mut self, hash: u64, key: &[u8], weight: u64) -> Result<(), Overflow>;
 
     /// Adds a batch in columns, of which `key(i)` is the i-th key: as [`add`](Sketch::add) for each in turn.
@@ -38,20 +66,41 @@ pub trait Sketch: Sized {
     /// Adds all that `other` has seen, as if both streams had come here. Bounds of both add up.
     ///
     /// # Errors
-    /// [`MergeError`] when the shapes differ or a count would leave `u64`; nothing has changed then.
+    /// [`MergeError`] when the sketches were made with different settings, cannot be merged at all, or a count would
+    /// leave the sketch's range; nothing has changed then.
     fn merge(&mut self, other: &Self) -> Result<(), MergeError>;
 
     /// The bounds of `key`'s weight, whether it is tracked or not.
     fn estimate(&self, hash: u64, key: &[u8]) -> Estimate;
 
-    /// The `k` best tracked keys, fewer if fewer are tracked: by count, highest first, then by key bytes, ascending.
-    fn top(&self, k: usize) -> Vec<Row>;
+    /// Calls `each` with every tracked key and its bounds, as [`estimate`](Sketch::estimate) gives them, in no order.
+    fn each_tracked<'a>(&'a self, each: impl FnMut(&'a [u8], Estimate));
+
+    /// No key that is not tracked has a true weight above this, with the sketch's confidence; 0 while there is none.
+    fn most_untracked(&self) -> u64;
+
+    /// How sure each key's bounds are: 1 for certain, else the probability that they hold.
+    fn confidence(&self) -> f64 {
+        1.0
+    }
+
+    /// How many keys it can rank.
+    fn capacity(&self) -> usize;
+
+    /// The `k` best tracked keys, fewer if fewer are tracked: by count, highest first, then by key bytes, ascending; each
+    /// with whether it is certified. O(n log n) for n tracked keys.
+    fn top(&self, k: usize) -> Vec<Row> {
+        top::top(self, k)
+    }
 
     /// All weight ever added, exactly.
     fn total(&self) -> u128;
 
     /// Bytes held now, heap included.
     fn memory(&self) -> usize;
+
+    /// The most bytes that [`memory`](Sketch::memory) will ever say, whatever is added or merged.
+    fn most_memory(&self) -> usize;
 
     /// This sketch as bytes, with a version and a checksum.
     fn to_bytes(&self) -> Vec<u8>;
@@ -62,52 +111,4 @@ pub trait Sketch: Sized {
     /// # Errors
     /// [`DamagedSketch`] when the bytes are not exactly what a sketch of this kind and version wrote.
     fn from_bytes(bytes: &[u8]) -> Result<Self, DamagedSketch>;
-}
-
-/// A count would leave `u64`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the count of a key exceeds 18446744073709551615; use smaller weights or shorter windows")]
-pub struct Overflow;
-
-/// Why two sketches cannot become one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MergeError {
-    /// Their sizes differ.
-    #[error(
-        "sketches of {mine} and {theirs} counters (room for {my_keys} and {their_keys} key bytes) cannot be merged; \
-         give every process the same sketch settings"
-    )]
-    Shape {
-        /// Counters of the sketch that was to take the other in, at its full size.
-        mine: usize,
-        /// Counters of the other, at its full size.
-        theirs: usize,
-        /// Room for keys, in bytes, of the sketch that was to take the other in.
-        my_keys: usize,
-        /// Room for keys, in bytes, of the other.
-        their_keys: usize,
-    },
-    /// A sum of counts would leave `u64`.
-    #[error(transparent)]
-    Overflow(#[from] Overflow),
-}
-
-/// Why bytes are not a sketch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DamagedSketch {
-    /// The first bytes name something else.
-    #[error("these bytes are not a space-saving sketch; check where they come from")]
-    Foreign,
-    /// Another version wrote them.
-    #[error("the sketch has format version {0}, this build reads version 1; run the same build everywhere")]
-    Version(u8),
-    /// They changed on the way.
-    #[error("the sketch's checksum does not match its bytes; send or store it again")]
-    Checksum,
-    /// They end too early or go on too long.
-    #[error("the sketch's length does not match its content; send or store it again")]
-    Length,
-    /// They contradict themselves.
-    #[error("the sketch's {0} cannot be right; run the same build everywhere")]
-    Content(&'static str),
 }

@@ -24,11 +24,11 @@ use keys::Keys;
 use super::{DamagedSketch, LONGEST_KEY, MergeError, Overflow, Sketch};
 use crate::key::same;
 use crate::prefetch::prefetch;
-use crate::ranking::{Estimate, Row};
+use crate::ranking::Estimate;
 
 /// How many updates ahead the memory of a batch's update is asked for.
 const AHEAD: usize = 8;
-const MOST_BUCKETS: usize = 1 << 21;
+const MOST_BUCKETS: usize = 1 << 22;
 const MOST_KEY_ROOM: usize = 1 << 30;
 const LEAST_MEMORY: usize = 2048;
 /// Key bytes that [`SpaceSaving::new`] plans for each counter.
@@ -77,14 +77,14 @@ impl Shape {
     }
 }
 
-/// The most frequent keys of a stream in bounded memory, each with certain bounds.
+/// The most frequent keys of a stream in bounded memory, each with certain bounds. See the [module](self).
 ///
 /// - **Count**: `count` is `high`, Space-Saving's estimate; it never undercounts.
 /// - **Exact** (`low == high`) for all keys while no bucket has more than eight at full size: up to about a quarter of
 ///   the capacity in distinct keys, an eighth for the largest sketches.
 /// - **Error** of a key: at most an eighth of the weight of its bucket, which a good hash keeps close to
 ///   `total / capacity`, and far less on skewed streams. Errors of merged sketches add up.
-/// - **Memory**: at most [`most_memory`](SpaceSaving::most_memory) between calls. While it grows, merges or compacts its
+/// - **Memory**: at most [`most_memory`](Sketch::most_memory) between calls. While it grows, merges or compacts its
 ///   keys, up to twice as much for a moment. Keys that do not fit in the key room push the rarest keys out.
 /// - **Zero weight**: a key seen only with weight 0 is tracked while the sketch is exact and ignored after that.
 /// - **Cost**: an update is O(1), a few cache lines; growth is amortised.
@@ -102,7 +102,7 @@ pub struct SpaceSaving {
 }
 
 impl SpaceSaving {
-    /// A sketch of at least `capacity` counters (8 to 2^24), an eighth more at most, with room for 64 bytes of key a
+    /// A sketch of at least `capacity` counters (8 to 2^25), an eighth more at most, with room for 64 bytes of key a
     /// counter and 64 KiB at least. Begins at 4 KiB or less.
     pub fn new(capacity: usize) -> Self {
         let buckets = capacity.min(MOST_BUCKETS * WAYS).div_ceil(WAYS).max(1);
@@ -110,7 +110,7 @@ impl SpaceSaving {
         Self::empty(Shape::at_least(buckets, key_room))
     }
 
-    /// The largest sketch whose [`most_memory`](SpaceSaving::most_memory) is within `bytes` (2 KiB at least) and that
+    /// The largest sketch whose [`most_memory`](Sketch::most_memory) is within `bytes` (2 KiB at least) and that
     /// has room for 32 bytes of key a counter: about 8,192 counters a MiB. What is left is for longer keys.
     pub fn with_memory(bytes: usize) -> Self {
         let bytes = bytes.max(LEAST_MEMORY) - size_of::<Self>();
@@ -122,10 +122,23 @@ impl SpaceSaving {
 
     /// A sketch of at least `2 / epsilon` counters, made to keep the width of each key's bounds below `epsilon` times
     /// the total. The bounds of each key say what was reached; they are certain, this is a plan. `epsilon` is held to
-    /// the range from 2^-23 to 1, and anything that is no number counts as 1.
+    /// the range from 2^-24 to 1, and anything that is no number counts as 1.
     pub fn with_epsilon(epsilon: f64) -> Self {
+        Self::new(Self::counters(epsilon))
+    }
+
+    fn counters(epsilon: f64) -> usize {
         let most = (MOST_BUCKETS * WAYS) as f64;
-        Self::new((2.0 / epsilon).max(2.0).min(most).ceil() as usize)
+        (2.0 / epsilon).max(2.0).min(most).ceil() as usize
+    }
+
+    /// The memory that [`with_epsilon`](Self::with_epsilon) takes; about that, where it is more than there may be.
+    pub(super) fn bytes(epsilon: f64) -> f64 {
+        let counters = 2.0 / epsilon;
+        if counters > (MOST_BUCKETS * WAYS) as f64 {
+            return counters * (BUCKET_BYTES / WAYS + USUAL_KEY) as f64;
+        }
+        Self::with_epsilon(epsilon).most_memory() as f64
     }
 
     fn empty(shape: Shape) -> Self {
@@ -137,26 +150,9 @@ impl SpaceSaving {
         SpaceSaving { shape, buckets, filters: Vec::new(), keys: Keys::new(shape.key_room), bar: 0, total: 0 }
     }
 
-    /// Counters at full size.
-    pub fn capacity(&self) -> usize {
-        self.shape.buckets * WAYS
-    }
-
-    /// The most bytes that [`memory`](Sketch::memory) will ever say, whatever is added or merged: 384 bytes for each 8
-    /// counters, and 1.5 times the key room.
-    pub fn most_memory(&self) -> usize {
-        size_of::<Self>() + self.shape.buckets * BUCKET_BYTES + Keys::ceiling(self.shape.key_room)
-    }
-
     /// Whether every count so far is exact: nothing was ever evicted.
     pub fn is_exact(&self) -> bool {
         self.filters.is_empty()
-    }
-
-    /// The true count of every key that [`top`](Sketch::top) cannot list, however large `k`, is at most this; 0 while
-    /// the sketch is exact. O(capacity).
-    pub fn most_untracked(&self) -> u64 {
-        self.filters.iter().flat_map(|filter| filter.0).max().unwrap_or(0)
     }
 
     /// Asks for what a key's update reads.
@@ -232,16 +228,16 @@ impl Sketch for SpaceSaving {
         bounds(high, err)
     }
 
-    fn top(&self, k: usize) -> Vec<Row> {
-        let mut slots: Vec<(u64, &[u8], Slot)> =
-            self.slots().map(|slot| (slot.high, self.keys.get(slot.key), slot)).collect();
-        let best_first = |a: &(u64, &[u8], Slot), b: &(u64, &[u8], Slot)| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1));
-        if k < slots.len() {
-            slots.select_nth_unstable_by(k, best_first);
-            slots.truncate(k);
-        }
-        slots.sort_unstable_by(best_first);
-        slots.iter().map(|(_, key, slot)| Row { key: key.to_vec(), estimate: bounds(slot.high, slot.err) }).collect()
+    fn each_tracked<'a>(&'a self, mut each: impl FnMut(&'a [u8], Estimate)) {
+        self.slots().for_each(|slot| each(self.keys.get(slot.key), bounds(slot.high, slot.err)));
+    }
+
+    fn most_untracked(&self) -> u64 {
+        self.filters.iter().flat_map(|filter| filter.0).max().unwrap_or(0)
+    }
+
+    fn capacity(&self) -> usize {
+        self.shape.buckets * WAYS
     }
 
     fn total(&self) -> u128 {
@@ -253,6 +249,11 @@ impl Sketch for SpaceSaving {
             + self.buckets.capacity() * size_of::<Bucket>()
             + self.filters.capacity() * size_of::<Filter>()
             + self.keys.held()
+    }
+
+    /// 384 bytes for each 8 counters, and 1.5 times the key room.
+    fn most_memory(&self) -> usize {
+        size_of::<Self>() + self.shape.buckets * BUCKET_BYTES + Keys::ceiling(self.shape.key_room)
     }
 
     fn to_bytes(&self) -> Vec<u8> {

@@ -26,15 +26,15 @@ impl Unit {
 /// Reads the two commonest spellings, ten digits (seconds) and thirteen (milliseconds), and nothing else.
 #[inline]
 pub(super) fn fast(text: &[u8]) -> Option<i64> {
-    let (head, tail) = text.split_first_chunk::<8>()?;
-    let head = eight_digits(u64::from_le_bytes(*head))?;
-    match *tail {
-        [a, b, c, d, e] => {
-            let tail = digit(a)? * 10_000 + digit(b)? * 1000 + digit(c)? * 100 + digit(d)? * 10 + digit(e)?;
-            let millis = head * 100_000 + tail;
+    // The first and the last eight digits overlap.
+    let first = || eight_digits(u64::from_le_bytes(*text.first_chunk()?));
+    let last = || eight_digits(u64::from_le_bytes(*text.last_chunk()?));
+    match text.len() {
+        13 => {
+            let millis = first()? / 1000 * 100_000_000 + last()?;
             (millis >= 100_000_000_000).then_some(millis as i64)
         }
-        [a, b] => Some((head * 100 + digit(a)? * 10 + digit(b)?) as i64 * 1000),
+        10 => Some((first()? / 1_000_000 * 100_000_000 + last()?) as i64 * 1000),
         _ => None,
     }
 }

@@ -6,6 +6,8 @@ use std::cmp::Reverse;
 
 use super::bucket::{Filter, WAYS, bucket_of};
 use super::{MergeError, Overflow, SpaceSaving};
+use crate::sketch::Sketch;
+use crate::sketch::entries::Room;
 
 /// A key of either side, with the sum of both sides' bounds.
 struct Entry<'a> {
@@ -37,11 +39,8 @@ pub(super) fn merged(a: &SpaceSaving, b: &SpaceSaving) -> Result<SpaceSaving, Me
 }
 
 fn check_shapes(a: &SpaceSaving, b: &SpaceSaving) -> Result<(), MergeError> {
-    if a.shape == b.shape {
-        return Ok(());
-    }
-    let (my_keys, their_keys) = (a.shape.key_room, b.shape.key_room);
-    Err(MergeError::Shape { mine: a.capacity(), theirs: b.capacity(), my_keys, their_keys })
+    let room = |of: &SpaceSaving| Room { entries: of.capacity(), key_bytes: of.shape.key_room };
+    MergeError::check(room(a), room(b))
 }
 
 /// The fewest buckets that hold the keys of both sides, full size if none do. A side that is evicting has full size.

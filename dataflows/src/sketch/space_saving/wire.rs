@@ -1,33 +1,29 @@
-//! A sketch as bytes. Integers are little-endian; a varint is LEB128 of a `u64`.
+//! The content of a sketch's bytes, within the frame that all sketches share:
 //!
 //! ```text
-//!  0  "HSSK"                                  36  bar u64
-//!  4  version u8 = 1                          44  for each bucket in order:
-//!  5  1 when evicting, else 0                       keys tracked u8, and for each of them
-//!  6  doublings left to full size u8                  tag u64, high varint, err varint, length varint, key
-//!  7  0                                            16 filter cells as varints, when evicting
-//!  8  buckets at full size u32                end  CRC-32 (IEEE) of all before it, u32
-//! 12  key room u64
-//! 20  total u128
+//!  0  1 when evicting, else 0                 30  bar u64
+//!  1  doublings left to full size u8          38  for each bucket in order:
+//!  2  buckets at full size u32                      keys tracked u8, and for each of them
+//!  6  key room u64                                    tag u64, high varint, err varint, length varint, key
+//! 14  total u128                                    16 filter cells as varints, when evicting
 //! ```
 //!
 //! A bucket takes at least one byte, 17 when evicting, so reading allocates at most 260 bytes for each byte of input.
 
 use super::bucket::{Filter, WAYS, bucket_of};
 use super::{DamagedSketch, LONGEST_KEY, Shape, SpaceSaving};
+use crate::sketch::frame::{self, Reader, write_varint};
 
-const MAGIC: &[u8; 4] = b"HSSK";
-const VERSION: u8 = 1;
-const HEADER: usize = 44;
-const CHECKSUM: usize = 4;
+const LEAST_CONTENT: usize = 38;
+
+/// What tells these bytes from those of other sketches.
+const KIND: u8 = 1;
 
 pub(super) fn write(sketch: &SpaceSaving) -> Vec<u8> {
-    let mut out = Vec::with_capacity(HEADER + sketch.keys.live() + sketch.buckets.len() * WAYS * 16);
-    out.extend_from_slice(MAGIC);
-    out.push(VERSION);
+    let mut out = frame::begin(KIND);
+    out.reserve(LEAST_CONTENT + sketch.keys.live() + sketch.buckets.len() * WAYS * 16);
     out.push(u8::from(!sketch.is_exact()));
     out.push((sketch.shape.buckets / sketch.buckets.len()).ilog2() as u8);
-    out.push(0);
     out.extend_from_slice(&(sketch.shape.buckets as u32).to_le_bytes());
     out.extend_from_slice(&(sketch.shape.key_room as u64).to_le_bytes());
     out.extend_from_slice(&sketch.total.to_le_bytes());
@@ -35,9 +31,7 @@ pub(super) fn write(sketch: &SpaceSaving) -> Vec<u8> {
     for at in 0..sketch.buckets.len() {
         write_bucket(sketch, at, &mut out);
     }
-    let checksum = crc32fast::hash(&out);
-    out.extend_from_slice(&checksum.to_le_bytes());
-    out
+    frame::seal(out)
 }
 
 fn write_bucket(sketch: &SpaceSaving, at: usize, out: &mut Vec<u8>) {
@@ -53,64 +47,32 @@ fn write_bucket(sketch: &SpaceSaving, at: usize, out: &mut Vec<u8>) {
     }
 }
 
-fn write_varint(mut value: u64, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
 pub(super) fn read(bytes: &[u8]) -> Result<SpaceSaving, DamagedSketch> {
-    let mut rest = Reader(checked(bytes)?);
+    let mut rest = frame::open(KIND, bytes)?;
     let mut sketch = read_header(&mut rest)?;
     for at in 0..sketch.buckets.len() {
         read_bucket(&mut rest, &mut sketch, at)?;
     }
-    if !rest.0.is_empty() {
-        return Err(DamagedSketch::Length);
-    }
+    rest.end()?;
     check_total(&sketch)?;
     Ok(sketch)
-}
-
-/// What follows the version, once magic, version and checksum are right.
-fn checked(bytes: &[u8]) -> Result<&[u8], DamagedSketch> {
-    if !bytes.starts_with(MAGIC) {
-        return Err(DamagedSketch::Foreign);
-    }
-    let version = *bytes.get(MAGIC.len()).ok_or(DamagedSketch::Length)?;
-    if version != VERSION {
-        return Err(DamagedSketch::Version(version));
-    }
-    if bytes.len() < HEADER + CHECKSUM {
-        return Err(DamagedSketch::Length);
-    }
-    let (content, checksum) = bytes.split_last_chunk::<CHECKSUM>().ok_or(DamagedSketch::Length)?;
-    if crc32fast::hash(content) != u32::from_le_bytes(*checksum) {
-        return Err(DamagedSketch::Checksum);
-    }
-    Ok(&content[MAGIC.len() + 1..])
 }
 
 /// An empty sketch of the size that the header tells, if the bytes that follow can fill it.
 fn read_header(rest: &mut Reader) -> Result<SpaceSaving, DamagedSketch> {
     let is_evicting = flag(rest.byte()?)?;
     let doublings = u32::from(rest.byte()?);
-    if rest.byte()? != 0 {
-        return Err(DamagedSketch::Content("state"));
-    }
-    let buckets = u32::from_le_bytes(rest.array()?) as usize;
+    let buckets = rest.fixed_u32()? as usize;
     let key_room = usize::try_from(rest.fixed_u64()?).unwrap_or(usize::MAX);
     let shape = Shape { buckets, key_room };
     if !shape.is_possible() || doublings > Shape::doublings(buckets) || is_evicting && doublings > 0 {
         return Err(DamagedSketch::Content("size"));
     }
     let now = buckets >> doublings;
-    let total = u128::from_le_bytes(rest.array()?);
+    let total = rest.fixed_u128()?;
     let bar = rest.fixed_u64()?;
     let least_bytes = if is_evicting { 17 * now } else { now };
-    if rest.0.len() < least_bytes {
+    if rest.len() < least_bytes {
         return Err(DamagedSketch::Length);
     }
     let mut sketch = SpaceSaving::of_size(shape, now);
@@ -168,91 +130,41 @@ fn check_total(sketch: &SpaceSaving) -> Result<(), DamagedSketch> {
     if is_right { Ok(()) } else { Err(DamagedSketch::Content("total")) }
 }
 
-/// The bytes not read yet.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], DamagedSketch> {
-        let (taken, rest) = self.0.split_at_checked(len).ok_or(DamagedSketch::Length)?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], DamagedSketch> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or(DamagedSketch::Length)?;
-        self.0 = rest;
-        Ok(*taken)
-    }
-
-    fn byte(&mut self) -> Result<u8, DamagedSketch> {
-        self.array().map(|[byte]| byte)
-    }
-
-    fn fixed_u64(&mut self) -> Result<u64, DamagedSketch> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    fn varint(&mut self) -> Result<u64, DamagedSketch> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            let bits = u64::from(byte & 0x7F);
-            if bits << shift >> shift != bits {
-                break;
-            }
-            value |= bits << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(DamagedSketch::Content("number"))
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::sketch::Sketch;
 
-    /// As `write` would end it, so that only the content is wrong.
-    fn sealed(mut content: Vec<u8>) -> Vec<u8> {
-        let checksum = crc32fast::hash(&content);
-        content.extend_from_slice(&checksum.to_le_bytes());
-        content
-    }
-
     fn sample() -> Vec<u8> {
         let mut sketch = SpaceSaving::new(8);
         sketch.add(0xABCD_EF01_2345_6789, b"key", 300).unwrap();
         let mut bytes = write(&sketch);
-        bytes.truncate(bytes.len() - CHECKSUM);
+        bytes.truncate(bytes.len() - 4);
         bytes
     }
 
     fn error_of(change: impl FnOnce(&mut Vec<u8>)) -> DamagedSketch {
         let mut content = sample();
         change(&mut content);
-        read(&sealed(content)).unwrap_err()
+        read(&frame::seal(content)).unwrap_err()
     }
 
     #[test]
     fn the_layout_is_as_written_down() {
-        let mut expected = b"HSSK\x01\0\0\0\x01\0\0\0\0\0\x01\0\0\0\0\0".to_vec();
+        let mut expected = b"HSKT\x01\x01\0\0\x01\0\0\0\0\0\x01\0\0\0\0\0".to_vec();
         expected.extend_from_slice(&300u128.to_le_bytes());
         expected.extend_from_slice(&[0; 8]);
         expected.extend_from_slice(b"\x01\x89\x67\x45\x23\x01\xEF\xCD\xAB\xAC\x02\x00\x03key");
         assert_eq!(sample(), expected);
-        assert!(read(&sealed(expected)).is_ok());
+        assert!(read(&frame::seal(expected)).is_ok());
     }
 
     #[test]
     fn content_that_contradicts_itself_is_refused_even_with_a_right_checksum() {
-        assert_eq!(error_of(|b| b[0] = b'X'), DamagedSketch::Foreign);
-        assert_eq!(error_of(|b| b[4] = 2), DamagedSketch::Version(2));
-        assert_eq!(error_of(|b| b[5] = 2), DamagedSketch::Content("state"));
-        assert_eq!(error_of(|b| b[6] = 1), DamagedSketch::Content("size"));
-        assert_eq!(error_of(|b| b[7] = 1), DamagedSketch::Content("state"));
+        assert_eq!(error_of(|b| b[4] = 2), DamagedSketch::Foreign);
+        assert_eq!(error_of(|b| b[6] = 2), DamagedSketch::Content("state"));
+        assert_eq!(error_of(|b| b[7] = 1), DamagedSketch::Content("size"));
         assert_eq!(error_of(|b| b[8] = 0), DamagedSketch::Content("size"));
         assert_eq!(error_of(|b| b[8] = 0x21), DamagedSketch::Content("size"));
         assert_eq!(error_of(|b| b[12..15].copy_from_slice(&[2, 0, 0])), DamagedSketch::Content("key length"));
@@ -267,20 +179,9 @@ mod tests {
     #[test]
     fn a_header_that_promises_too_much_allocates_nothing() {
         let huge = |b: &mut Vec<u8>| {
-            b[5] = 1;
-            b[8..12].copy_from_slice(&(1u32 << 21).to_le_bytes());
+            b[6] = 1;
+            b[8..12].copy_from_slice(&(1u32 << 22).to_le_bytes());
         };
         assert_eq!(error_of(huge), DamagedSketch::Length);
-    }
-
-    #[test]
-    fn a_varint_beyond_64_bits_is_refused() {
-        let read = |bytes: &[u8]| Reader(bytes).varint();
-        let mut longest = Vec::new();
-        write_varint(u64::MAX, &mut longest);
-        assert_eq!((longest.len(), read(&longest)), (10, Ok(u64::MAX)));
-        longest[9] = 2;
-        assert_eq!(read(&longest), Err(DamagedSketch::Content("number")));
-        assert_eq!(read(&[0x80; 11]), Err(DamagedSketch::Content("number")));
     }
 }
