@@ -8,6 +8,8 @@ use hitters_dataflows::sketch::SKETCHES;
 
 use crate::generate::GenerateArgs;
 use crate::quantity::{self, Bytes};
+use crate::query::command::QueryArgs;
+use crate::store::command::StoreArgs;
 use hitters_inputs::format::FORMATS;
 
 use crate::sink::SINKS;
@@ -27,6 +29,10 @@ pub struct Cli {
 pub enum Command {
     /// Count a stream; results go to standard output
     Run(Box<RunArgs>),
+    /// Ask a store for the top k of any interval
+    Query(Box<QueryArgs>),
+    /// Look after a store
+    Store(StoreArgs),
     /// Compare the sketches: what they promise, and the memory they take
     Sketches(SketchesArgs),
     /// Write seeded synthetic events
@@ -83,6 +89,12 @@ pub struct RunArgs {
     /// A file for rejected records, as NDJSON with reason and position
     #[arg(long, value_name = "FILE", help_heading = "Result")]
     pub rejects: Option<PathBuf>,
+    /// A directory that keeps the full counts of every window, for hitters query
+    #[arg(long, value_name = "DIR", help_heading = "Result")]
+    pub store: Option<PathBuf>,
+    /// How long the store keeps windows, after their time: minute=2d,hour=90d,day=5y [default: for ever]
+    #[arg(long, value_name = "LEVEL=DURATION,..", help_heading = "Result")]
+    pub retain: Option<String>,
     /// End with status 1 when a record was rejected
     #[arg(long, help_heading = "Result")]
     pub strict: bool,

@@ -4,6 +4,8 @@
 //! [`rejects`] beside it for what cannot be counted, [`progress`] and [`summary`] for people, and [`cluster`] for the
 //! connections between processes. [`generate`] makes events to try it on, [`sketches`] compares the sketches.
 //!
+//! The same job fills the [`store`], which [`query`] answers from.
+//!
 //! What reads bytes is in `inputs/`, what computes is in `dataflows/`; this crate wires the two and shows the result.
 
 pub mod cli;
@@ -14,8 +16,10 @@ pub mod machine;
 pub mod meters;
 pub mod progress;
 pub mod quantity;
+pub mod query;
 pub mod rejects;
 pub mod settings;
 pub mod sink;
 pub mod sketches;
+pub mod store;
 pub mod summary;

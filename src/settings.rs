@@ -15,6 +15,7 @@ use jiff::SignedDuration;
 
 use crate::cli::RunArgs;
 use crate::cluster::{self, ClusterError, ClusterSettings, Hello, Secret};
+use crate::store::retain::Retention;
 use crate::{machine, quantity};
 
 /// The most rows a window can have.
@@ -62,6 +63,8 @@ pub struct Settings {
     pub cluster: Option<(ClusterSettings, Hello)>,
     /// The sink's name, if one was chosen.
     pub output: Option<String>,
+    /// The directory that keeps history, and for how long.
+    pub store: Option<(PathBuf, Retention)>,
     /// The file for rejected records.
     pub rejects: Option<PathBuf>,
     /// Whether rejected records make the run a failure.
@@ -84,9 +87,12 @@ impl Settings {
         let too_often = early.is_some_and(|early| early < EPOCH);
         ensure("--early", !too_often, "results come out every 50ms at most; give that or more, or off")?;
         let memory = args.memory.unwrap_or_else(|| machine::memory() / 2);
+        let windows = windows(args)?;
+        let store = store(args)?;
         let count = CountSettings {
-            windows: windows(args)?,
             k: args.k,
+            keep: args.store.is_some().then(|| windows.lengths.iter().copied().min()).flatten(),
+            windows,
             // An eighth is left to counts on their way between workers.
             memory: memory / workers / 8 * 7,
             spill_dir: args.spill_dir.clone().unwrap_or_else(std::env::temp_dir),
@@ -103,6 +109,7 @@ impl Settings {
             workers,
             cluster: cluster(args, workers)?,
             output: args.output.clone(),
+            store,
             rejects: args.rejects.clone(),
             strict: args.strict,
         })
@@ -123,6 +130,18 @@ fn windows(args: &RunArgs) -> Result<Windows, SettingsError> {
         out_of_orderness: millis(duration("--out-of-orderness", &args.out_of_orderness)?),
         allowed_lateness: millis(duration("--allowed-lateness", &args.allowed_lateness)?),
     })
+}
+
+fn store(args: &RunArgs) -> Result<Option<(PathBuf, Retention)>, SettingsError> {
+    let retain = args.retain.as_deref().map(Retention::parse).transpose();
+    let retain = retain.map_err(|why| SettingsError::Option { option: "--retain", why })?;
+    let Some(dir) = args.store.clone() else {
+        ensure("--retain", retain.is_none(), "there is nothing to keep without --store")?;
+        return Ok(None);
+    };
+    ensure("--store", args.mode != "approx", "history is made of exact counts; give --mode both or exact")?;
+    ensure("--store", args.processes == 1, "a store takes the counts of one process; leave -n out")?;
+    Ok(Some((dir, retain.unwrap_or_default())))
 }
 
 /// The sketch that each worker's of a window begins as, when there are so many workers in all processes.

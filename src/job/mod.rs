@@ -2,6 +2,7 @@
 
 mod death;
 mod intake;
+mod keep;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
@@ -11,6 +12,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use hitters_dataflows::count::counted::Counted;
+use hitters_dataflows::count::open::CountSettings;
 use hitters_dataflows::job::{self as worker, JobSettings};
 use hitters_dataflows::operators::JobError;
 use hitters_dataflows::operators::count::Watch;
@@ -26,8 +29,12 @@ use crate::rejects::Rejects;
 use crate::settings::Settings;
 use crate::sink::terminal::Terminal;
 use crate::sink::{self, Sink, UnknownSink};
+use crate::store::error::StoreError;
+use crate::store::retain::Retention;
+use crate::store::writer::Writer;
 use crate::summary::Summary;
 use intake::{Intake, Shared};
+use keep::{Kept, keep};
 
 /// How many rankings may wait to be written before the job waits for the writer.
 const AHEAD: usize = 64;
@@ -46,6 +53,9 @@ pub enum RunError {
     /// The processes cannot come together.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// History cannot be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// There is no such output.
     #[error(transparent)]
     Sink(#[from] UnknownSink),
@@ -97,6 +107,8 @@ enum News {
 struct Tell {
     news: SyncSender<News>,
     meters: Arc<Meters>,
+    /// Which worker of this process it is, and where full counts go.
+    keep: Option<(usize, SyncSender<Kept>)>,
 }
 
 impl Watch for Tell {
@@ -106,6 +118,19 @@ impl Watch for Tell {
 
     fn too_late(&mut self, rows: u64) {
         self.meters.add_late(0, rows);
+    }
+
+    fn counted(&mut self, counted: Counted) {
+        if let Some((_, keep)) = &self.keep {
+            // A store that failed has said so.
+            let _ = keep.send(Kept::Counts(counted));
+        }
+    }
+
+    fn counted_all(&mut self, until: i64) {
+        if let Some((worker, keep)) = &self.keep {
+            let _ = keep.send(Kept::All { worker: *worker, until });
+        }
     }
 
     fn failed(&mut self, error: JobError) {
@@ -125,6 +150,8 @@ impl Watch for Tell {
 pub fn run(settings: Settings) -> Result<Outcome, RunError> {
     let began = settings.feed.began;
     let mut sink = open_sink(settings.output.as_deref())?;
+    let store =
+        settings.store.as_ref().map(|(dir, retention)| open_store(dir, *retention, &settings.job.count)).transpose()?;
     let rejects = settings.rejects.as_deref().map(create_rejects).transpose()?.map(Arc::new);
     let meters = Arc::new(Meters::new(settings.lengths.len()));
     let feed = Arc::new(Feed::new(&settings.inputs, settings.feed)?);
@@ -141,7 +168,10 @@ pub fn run(settings: Settings) -> Result<Outcome, RunError> {
     let partial = shared.partial.clone();
     let lengths = settings.job.count.windows.lengths.clone();
     let (news, rankings) = sync_channel(AHEAD);
-    let workers = spawn(start, settings.job, shared, news)?;
+    let keep = store.map(|writer| start_keeping(writer, settings.workers, news.clone())).transpose()?;
+    // Both go on when nobody reads the output any more.
+    let in_cluster = in_cluster || keep.is_some();
+    let workers = spawn(start, settings.job, shared, news, keep)?;
     let snapshot = || Snapshot {
         bytes: feed.taken(),
         total_bytes: feed.size(),
@@ -176,6 +206,17 @@ fn open_sink(name: Option<&str>) -> Result<Box<dyn Sink>, UnknownSink> {
     sink::open(name, Box::new(io::stdout()), if on_terminal { Terminal::stdout() } else { None })
 }
 
+/// Opens the store for the windows that are kept.
+fn open_store(dir: &Path, retention: Retention, count: &CountSettings) -> Result<Writer, StoreError> {
+    let finest = count.keep.unwrap_or_default();
+    Writer::open(dir, finest)?.with_retention(retention).with_tables(count.k)
+}
+
+/// Starts the thread that writes the store. It holds `news` to its end, so that the run does not end before it.
+fn start_keeping(writer: Writer, workers: usize, news: SyncSender<News>) -> Result<SyncSender<Kept>, RunError> {
+    keep(writer, workers, news).map_err(|error| RunError::Worker(error.to_string()))
+}
+
 fn create_rejects(path: &Path) -> Result<Rejects, RunError> {
     Rejects::create(path).map_err(|error| RunError::Rejects { path: path.display().to_string(), error })
 }
@@ -205,9 +246,11 @@ fn spawn(
     settings: JobSettings,
     shared: Shared,
     news: SyncSender<News>,
+    keep: Option<SyncSender<Kept>>,
 ) -> Result<JoinHandle<Result<(), String>>, RunError> {
     let work = move |worker: &mut Worker| {
-        let tell = Tell { news: news.clone(), meters: shared.meters.clone() };
+        let keep = keep.clone().map(|keep| (worker.index(), keep));
+        let tell = Tell { news: news.clone(), meters: shared.meters.clone(), keep };
         let mut intake = Intake::new(&shared, news.clone());
         let news = news.clone();
         // When nobody listens any more, the run is over.
@@ -219,7 +262,7 @@ fn spawn(
 }
 
 /// Writes rankings as they come, until the workers are done; how many windows closed, or `None` when the reader of the
-/// output has gone. Then the process may end, except `in_cluster`, where the others still count on it.
+/// output has gone. Then the process may end, except `in_cluster`, where the others still count on it, and with a store.
 fn write(
     rankings: &Receiver<News>,
     sink: &mut dyn Sink,

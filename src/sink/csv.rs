@@ -47,7 +47,7 @@ impl Sink for Csv {
 }
 
 /// A field as RFC 4180 has it: in quotes, with its own doubled, when it holds a comma, a quote or a line break.
-fn quoted(field: &str) -> Cow<'_, str> {
+pub(crate) fn quoted(field: &str) -> Cow<'_, str> {
     if field.contains([',', '"', '\r', '\n']) {
         return Cow::Owned(format!("\"{}\"", field.replace('"', "\"\"")));
     }

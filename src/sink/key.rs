@@ -20,6 +20,30 @@ pub fn key_text(key: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// The key that [`key_text`] wrote: `\xNN` stands for a byte, anything else for itself. O(text length).
+///
+/// ```
+/// use hitters::sink::key::{key_bytes, key_text};
+///
+/// for key in [b"caf\xe9".as_slice(), br"caf\xe9", b"plain", br"\x"] {
+///     assert_eq!(key_bytes(&key_text(key)), key);
+/// }
+/// ```
+pub fn key_bytes(text: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let digit = |byte: u8| (byte as char).to_digit(16);
+        let byte = match (first, after) {
+            (b'\\', [b'x', high, low, ..]) => digit(*high).zip(digit(*low)).map(|(high, low)| (high << 4 | low) as u8),
+            _ => None,
+        };
+        key.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &after[3..] } else { after };
+    }
+    key
+}
+
 fn escaped(key: &[u8]) -> String {
     let mut text = String::with_capacity(key.len() + 16);
     for chunk in key.utf8_chunks() {

@@ -4,14 +4,14 @@
 //! as [`time`] write them. A ranking leaves in one write, followed by a flush, so that readers of a live stream see
 //! whole rankings at once.
 
-mod csv;
+pub(crate) mod csv;
 pub mod key;
 mod live;
 mod ndjson;
 pub mod number;
 mod page;
 pub mod record;
-mod table;
+pub(crate) mod table;
 pub mod terminal;
 pub mod time;
 

@@ -88,9 +88,9 @@ fn span(Window { start, end }: Window) -> String {
 }
 
 /// One column of a table, title first.
-struct Column<'a> {
-    cells: Vec<Cow<'a, str>>,
-    is_key: bool,
+pub(crate) struct Column<'a> {
+    pub(crate) cells: Vec<Cow<'a, str>>,
+    pub(crate) is_key: bool,
 }
 
 impl Column<'_> {
@@ -115,7 +115,8 @@ fn columns(rows: &[Row], total: u128) -> Vec<Column<'_>> {
     columns
 }
 
-fn numbers<'a>(title: &'static str, cells: impl Iterator<Item = String>) -> Column<'a> {
+/// A column of numbers under a title.
+pub(crate) fn numbers<'a>(title: &'static str, cells: impl Iterator<Item = String>) -> Column<'a> {
     Column { cells: std::iter::once(title.into()).chain(cells.map(Cow::Owned)).collect(), is_key: false }
 }
 
@@ -129,7 +130,7 @@ fn bounds(estimate: Estimate) -> String {
 
 /// The lines of a table: keys to the left, numbers to the right. Keys are cut so that lines fit in `width`; without one
 /// they are whole, and those over [`WIDEST_KEY`] stick out instead of widening every line.
-fn aligned(columns: Vec<Column<'_>>, width: Option<usize>) -> Vec<String> {
+pub(crate) fn aligned(columns: Vec<Column<'_>>, width: Option<usize>) -> Vec<String> {
     let others: usize = columns.iter().map(|column| if column.is_key { 0 } else { 2 + column.width() }).sum();
     let widest_key = width.map_or(WIDEST_KEY, |width| width.saturating_sub(others).max(NARROWEST_KEY));
     let widths: Vec<usize> =

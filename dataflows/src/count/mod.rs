@@ -1,6 +1,7 @@
 //! Exact counts of the keys that one worker owns: a [`table`] for each open window, the [`top`] of it when the window
 //! closes, and sorted runs on disk where memory does not do ([`spill`]).
 
+pub mod counted;
 pub mod open;
 pub mod spill;
 pub mod table;

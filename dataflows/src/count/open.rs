@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::CountError;
+use super::counted::Counted;
 use super::spill::Counts;
 use crate::parcel::{Rows, SlotRows};
 use crate::ranking::Window;
@@ -40,6 +41,8 @@ struct Open {
     closed: bool,
     /// Late events were counted since the last change was told.
     touched: bool,
+    /// Late events were counted at all.
+    revised: bool,
 }
 
 /// How exact counts are kept.
@@ -49,6 +52,8 @@ pub struct CountSettings {
     pub windows: Windows,
     /// How many keys are ranked.
     pub k: usize,
+    /// The length, in milliseconds, of the windows whose full counts are handed over; `None` for none.
+    pub keep: Option<i64>,
     /// How many bytes this worker's counts may hold in memory.
     pub memory: usize,
     /// Where counts go beyond that.
@@ -95,8 +100,10 @@ impl OpenWindows {
             late: Counts::new(dir),
             closed,
             touched: false,
+            revised: false,
         });
         open.touched |= slot.is_late() || open.closed;
+        open.revised |= open.touched;
         let counts = if slot.is_late() && !open.closed { &mut open.late } else { &mut open.on_time };
         Ok(counts.add_rows(rows)?)
     }
@@ -120,6 +127,11 @@ impl OpenWindows {
         self.open.values().map(|open| open.on_time.memory() + open.late.memory()).sum()
     }
 
+    /// The time by which windows must end to be forgotten.
+    pub fn forgotten(&self) -> i64 {
+        self.watermark.saturating_sub(self.settings.windows.allowed_lateness)
+    }
+
     /// How many combined counts came for forgotten windows since this was last asked.
     pub fn take_too_late(&mut self) -> u64 {
         std::mem::take(&mut self.too_late)
@@ -127,11 +139,17 @@ impl OpenWindows {
 
     /// Raises the watermark of the job to `watermark`: windows that it reaches close, and those that it leaves too far
     /// behind are forgotten. Also tells the revisions since they were last told, if `revise` asks for them or the window
-    /// is about to be forgotten. Changes come by slot; of one window, in the order of [`Change`].
+    /// is about to be forgotten. Changes come by slot; of one window, in the order of [`Change`]. The full counts of windows
+    /// that are to be kept go to `keep` when they are forgotten.
     ///
     /// # Errors
     /// [`CountError`] when spilled counts cannot be read or do not fit.
-    pub fn advance(&mut self, watermark: i64, revise: bool) -> Result<Vec<Change>, CountError> {
+    pub fn advance(
+        &mut self,
+        watermark: i64,
+        revise: bool,
+        mut keep: impl FnMut(Counted),
+    ) -> Result<Vec<Change>, CountError> {
         self.watermark = watermark.max(self.watermark);
         let (windows, k) = (&self.settings.windows, self.settings.k);
         let (mut changes, mut forgotten) = (Vec::new(), Vec::new());
@@ -153,6 +171,9 @@ impl OpenWindows {
                 changes.push(Change::Revised(open.best(window, true, k)?));
             }
             if gone {
+                if self.settings.keep == Some(window.end - window.start) && !open.on_time.is_empty() {
+                    keep(Counted::new(window, open.revised, &open.on_time)?);
+                }
                 changes.push(Change::Forgotten(window));
                 forgotten.push(slot);
             }

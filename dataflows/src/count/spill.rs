@@ -119,12 +119,20 @@ impl Counts {
     /// [`CountError`] when a run cannot be read or a sum over runs does not fit.
     pub fn top(&self, k: usize) -> Result<Vec<(u64, Vec<u8>)>, CountError> {
         let mut top = Top::new(k);
-        if self.runs.is_empty() {
-            self.table.iter().for_each(|(count, key)| top.give(count, key));
-        } else {
-            self.merge(|count, key| top.give(count, key))?;
-        }
+        self.for_each(|count, key| top.give(count, key))?;
         Ok(top.into_sorted())
+    }
+
+    /// Calls `each` with the count of every key.
+    ///
+    /// # Errors
+    /// As for [`top`](Counts::top).
+    pub fn for_each(&self, mut each: impl FnMut(u64, &[u8])) -> Result<(), CountError> {
+        if !self.runs.is_empty() {
+            return self.merge(each);
+        }
+        self.table.iter().for_each(|(count, key)| each(count, key));
+        Ok(())
     }
 
     /// Calls `each` with the count of every key, summed over memory and all runs.

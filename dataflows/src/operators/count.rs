@@ -11,6 +11,7 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::Operator;
 
 use super::JobError;
+use crate::count::counted::Counted;
 use crate::count::open::{Best, Change, CountSettings, OpenWindows};
 use crate::mark::{Mark, Marks};
 use crate::parcel::{ByAddress, Parcel};
@@ -44,6 +45,10 @@ pub trait Watch {
     fn watermark(&mut self, watermark: i64);
     /// Combined counts came after their window was forgotten.
     fn too_late(&mut self, rows: u64);
+    /// A window that is kept has all its counts, as far as this worker has its keys.
+    fn counted(&mut self, _counted: Counted) {}
+    /// All windows that end by then were told in [`counted`](Watch::counted).
+    fn counted_all(&mut self, _until: i64) {}
     /// Counting cannot go on.
     fn failed(&mut self, error: JobError);
 }
@@ -89,10 +94,12 @@ pub fn count<'s>(
                 let watermark = marks.watermark();
                 let revise = epoch / revise_every > revised;
                 revised = epoch / revise_every;
-                let changes = windows.advance(watermark, revise).unwrap_or_else(|error| {
+                let changes = windows.advance(watermark, revise, |counted| watch.counted(counted));
+                let changes = changes.unwrap_or_else(|error| {
                     watch.failed(error.into());
                     Vec::new()
                 });
+                watch.counted_all(windows.forgotten());
                 watch.too_late(windows.take_too_late());
                 watch.watermark(watermark);
                 let mut session = output.session(&capability);

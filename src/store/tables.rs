@@ -1,0 +1,146 @@
+//! The rankings of minutes, hours and days in SQLite, for people with SQL tools. Queries never read them: they are made
+//! from the segments, and made again where they fell behind.
+//!
+//! ```sql
+//! hitters_minute, hitters_hour, hitters_day (
+//!     window_start TEXT, window_end TEXT,    -- RFC 3339, UTC
+//!     state TEXT, rank INTEGER, key TEXT, count INTEGER, low INTEGER, high INTEGER, share REAL,
+//!     PRIMARY KEY (window_start, rank))      -- and an index on (window_start, key)
+//! hitters_store (records INTEGER)            -- how much of the manifest is in the tables
+//! ```
+//!
+//! A count above 2^63 - 1, which SQLite has no integer for, is a text.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hitters_dataflows::ranking::{Ranking, State};
+use rusqlite::types::Value;
+use rusqlite::{Connection, params};
+
+use super::error::StoreError;
+use super::level::{DAY, HOUR, MINUTE};
+use crate::sink::record::for_each_record;
+use crate::sink::time::Rfc3339;
+
+/// The file's name.
+pub const NAME: &str = "hitters.sqlite";
+/// How long another process may hold the tables for itself.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The table of rankings of windows of a length, if there is one.
+pub fn table(length: i64) -> Option<&'static str> {
+    match length {
+        MINUTE => Some("hitters_minute"),
+        HOUR => Some("hitters_hour"),
+        DAY => Some("hitters_day"),
+        _ => None,
+    }
+}
+
+/// The tables of a store, open for writing.
+pub(super) struct Tables {
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl Tables {
+    /// Opens the tables in a directory, or makes them.
+    pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
+        let path = dir.join(NAME);
+        let opened = Connection::open(&path).and_then(|connection| {
+            connection.busy_timeout(PATIENCE)?;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            // They are made again from the segments if the machine stops; so no wait for the disk.
+            connection.pragma_update(None, "synchronous", "OFF")?;
+            for length in [MINUTE, HOUR, DAY] {
+                let table = table(length).expect("these have tables");
+                connection.execute_batch(&format!(
+                    "CREATE TABLE IF NOT EXISTS {table} (
+                         window_start TEXT NOT NULL, window_end TEXT NOT NULL, state TEXT NOT NULL, rank INTEGER NOT NULL,
+                         key TEXT NOT NULL, count INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
+                         share REAL NOT NULL, PRIMARY KEY (window_start, rank)) WITHOUT ROWID;
+                     CREATE INDEX IF NOT EXISTS {table}_key ON {table} (window_start, key);"
+                ))?;
+            }
+            connection.execute_batch("CREATE TABLE IF NOT EXISTS hitters_store (records INTEGER NOT NULL)")?;
+            connection.execute_batch("BEGIN IMMEDIATE")?;
+            Ok(connection)
+        });
+        match opened {
+            Ok(connection) => Ok(Tables { path, connection }),
+            Err(error) => Err(failed(&path)(error)),
+        }
+    }
+
+    /// How many records of the manifest are in the tables.
+    pub(super) fn records(&self) -> Result<u64, StoreError> {
+        let records =
+            self.connection.query_row("SELECT max(records) FROM hitters_store", [], |row| row.get::<_, Option<i64>>(0));
+        Ok(records.map_err(failed(&self.path))?.unwrap_or(0) as u64)
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&self) -> Result<(), StoreError> {
+        let all = "DELETE FROM hitters_minute; DELETE FROM hitters_hour; DELETE FROM hitters_day";
+        self.connection.execute_batch(all).map_err(failed(&self.path))
+    }
+
+    /// Puts a ranking in the place of the one that its window had.
+    pub(super) fn put(&self, table: &str, ranking: &Ranking) -> Result<(), StoreError> {
+        let put = || {
+            let start = Rfc3339(ranking.window.start).to_string();
+            let delete = format!("DELETE FROM {table} WHERE window_start = ?1");
+            self.connection.prepare_cached(&delete)?.execute([&start])?;
+            let insert = format!("INSERT INTO {table} VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+            let mut insert = self.connection.prepare_cached(&insert)?;
+            for_each_record(ranking, |row| {
+                let rank = row.rank as i64;
+                let (count, low, high) = (number(row.count), number(row.low), number(row.high));
+                let row =
+                    params![row.window_start, row.window_end, row.state, rank, row.key, count, low, high, row.share];
+                insert.execute(row).map(drop)
+            })
+        };
+        put().map_err(failed(&self.path))
+    }
+
+    /// Drops the rankings of windows that start before a time.
+    pub(super) fn drop_before(&self, table: &str, start: i64) -> Result<(), StoreError> {
+        let delete = format!("DELETE FROM {table} WHERE window_start < ?1");
+        self.connection.execute(&delete, [Rfc3339(start).to_string()]).map(drop).map_err(failed(&self.path))
+    }
+
+    /// Makes all changes visible at once; they belong to a manifest of so many records.
+    pub(super) fn publish(&self, records: u64) -> Result<(), StoreError> {
+        let publish = || {
+            self.connection.execute("DELETE FROM hitters_store", [])?;
+            self.connection.execute("INSERT INTO hitters_store VALUES (?1)", [records as i64])?;
+            self.connection.execute_batch("COMMIT; BEGIN IMMEDIATE")
+        };
+        publish().map_err(failed(&self.path))
+    }
+}
+
+/// Tells the tables of a directory, if there are any, that their manifest now has `after` records instead of `before`. When
+/// they did not have all of those, they are made again at the next write.
+pub(super) fn follow(dir: &Path, before: u64, after: u64) -> Result<(), StoreError> {
+    if !dir.join(NAME).exists() {
+        return Ok(());
+    }
+    let tables = Tables::open(dir)?;
+    tables.publish(if tables.records()? == before { after } else { 0 })
+}
+
+fn number(count: u64) -> Value {
+    i64::try_from(count).map_or_else(|_| Value::Text(count.to_string()), Value::Integer)
+}
+
+fn failed(path: &Path) -> impl FnOnce(rusqlite::Error) -> StoreError + '_ {
+    |error| StoreError::Tables { path: path.display().to_string(), error }
+}
+
+/// The state of a window in rankings.
+pub(super) fn state(revised: bool) -> State {
+    if revised { State::Revised } else { State::Final }
+}
