@@ -13,6 +13,8 @@ use crate::key::same;
 use crate::parcel::SlotRows;
 use crate::prefetch::prefetch;
 
+/// Entries to a chunk: 128 KiB.
+const ENTRIES: usize = 1 << 12;
 /// Arena chunks are of this many bytes; no key spans two.
 const CHUNK: usize = 1 << 20;
 /// How many rows are looked up together, so that their cache misses overlap.
@@ -34,11 +36,58 @@ struct Entry {
     length: u8,
 }
 
+/// Entries by ticket, in chunks, so that growing neither moves nor copies them.
+#[derive(Default)]
+struct Entries {
+    chunks: Vec<Vec<Entry>>,
+    len: usize,
+}
+
+impl Entries {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn memory(&self) -> usize {
+        self.chunks.iter().map(Vec::capacity).sum::<usize>() * size_of::<Entry>()
+    }
+
+    #[inline]
+    fn get(&self, ticket: u32) -> &Entry {
+        &self.chunks[ticket as usize / ENTRIES][ticket as usize % ENTRIES]
+    }
+
+    #[inline]
+    fn get_mut(&mut self, ticket: u32) -> &mut Entry {
+        &mut self.chunks[ticket as usize / ENTRIES][ticket as usize % ENTRIES]
+    }
+
+    #[inline]
+    fn push(&mut self, entry: Entry) {
+        if self.len % ENTRIES == 0 {
+            self.open_chunk();
+        }
+        self.chunks[self.len / ENTRIES].push(entry);
+        self.len += 1;
+    }
+
+    /// The first chunk grows as it fills, for the sake of small windows; the others are taken whole.
+    #[cold]
+    fn open_chunk(&mut self) {
+        let capacity = if self.chunks.is_empty() { 0 } else { ENTRIES };
+        self.chunks.push(Vec::with_capacity(capacity));
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.chunks.iter().flatten()
+    }
+}
+
 /// A table of exact counts.
 #[derive(Default)]
 pub struct Table {
     slots: Vec<u64>,
-    entries: Vec<Entry>,
+    entries: Entries,
     arena: Arena,
 }
 
@@ -59,13 +108,13 @@ impl Table {
 
     /// Whether there is no key.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.len() == 0
     }
 
     /// The bytes that the table holds, about, or will hold while it grows if [`SOON`] more keys would make it.
     pub fn memory(&self) -> usize {
         let slots = if self.is_full(SOON) { 3 * self.slots.len() } else { self.slots.len() };
-        slots * 8 + self.entries.capacity() * size_of::<Entry>() + self.arena.memory()
+        slots * 8 + self.entries.memory() + self.arena.memory()
     }
 
     /// Whether this many more keys are more than the slots are for.
@@ -97,7 +146,7 @@ impl Table {
                 return Ok(());
             }
             if slot & !u64::from(u32::MAX) == tag {
-                let entry = &mut self.entries[slot as u32 as usize];
+                let entry = self.entries.get_mut(slot as u32);
                 if same(self.arena.key(entry), key) {
                     entry.count = entry.count.checked_add(weight).ok_or_else(|| CountOverflow { key: key.to_vec() })?;
                     return Ok(());
@@ -137,7 +186,7 @@ impl Table {
 
     #[inline]
     fn entry(&self, slot: u64) -> &Entry {
-        &self.entries[slot as u32 as usize]
+        self.entries.get(slot as u32)
     }
 
     /// Where the slots of a tag begin.
@@ -284,8 +333,8 @@ impl Table {
         }
         for &hash in group {
             let ticket = self.slots[self.home(tag(hash))] as u32;
-            if let Some(entry) = self.entries.get(ticket as usize) {
-                prefetch(entry);
+            if (ticket as usize) < self.entries.len() {
+                prefetch(self.entries.get(ticket));
             }
         }
     }
