@@ -77,13 +77,16 @@ fn panel(out: &mut String, stream: &str, left: f64, top: f64, contests: &[Contes
     for (at, name) in names.iter().enumerate() {
         let mine = contests.iter().filter(|contest| contest.stream == stream && contest.name == *name);
         let points: BTreeMap<usize, f64> = mine.map(|contest| (contest.memory, contest.mean_error)).collect();
-        let points: Vec<String> =
-            points.iter().map(|(&memory, &error)| format!("{:.1},{:.1}", x(memory), y(error))).collect();
+        let points: Vec<(f64, f64)> = points.iter().map(|(&memory, &error)| (x(memory), y(error))).collect();
+        let line: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         let colour = COLOURS[at % COLOURS.len()];
         let _ = writeln!(
             out,
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
-            points.join(" ")
+            line.join(" ")
         );
+        for (x, y) in points {
+            let _ = writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>");
+        }
     }
 }
