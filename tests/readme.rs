@@ -26,8 +26,14 @@ use scratch::Scratch;
 const HITTERS: &str = env!("CARGO_BIN_EXE_hitters");
 const RUN_A_SAMPLE: &str = "cargo run --release -- run -k 5 inputs/samples/events.csv";
 const RUN_THE_TESTS: &str = "cargo test --workspace";
-/// Builds, which take minutes: it is enough that the page shows them. Whoever runs this test has the first two behind them.
-const BUILDS: [&str; 3] = [RUN_THE_TESTS, "cargo install --path .", "cargo build --release --features abomonation"];
+/// Builds and benchmarks, which take minutes: it is enough that the page shows them. Whoever runs this test has the first
+/// two behind them.
+const BUILDS: [&str; 4] = [
+    RUN_THE_TESTS,
+    "cargo install --path .",
+    "cargo build --release --features abomonation",
+    "cargo bench --bench accuracy",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -1,16 +1,22 @@
 //! One sketch on one stream in one size, and how it did.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Instant;
 
 use hitters_dataflows::ranking::Row;
 use hitters_dataflows::sketch::{Plan, Size, Sketch, SketchEntry};
 
+use serde::{Deserialize, Serialize};
+
 use crate::K;
 use crate::stream::Stream;
 
 /// What came of it. What cannot be said of a rival is `None`.
+#[derive(Serialize, Deserialize)]
 pub struct Contest {
+    pub stream: String,
+    pub events: usize,
     pub name: String,
     pub memory: usize,
     /// The part of the true k best that came out.
@@ -25,13 +31,24 @@ pub struct Contest {
 }
 
 impl Contest {
+    /// The names of the columns in which a contest is shown.
+    pub fn heading() -> String {
+        format!(
+            "{:24} {:>8} {:>6} {:>10} {:>10} {:>9} {:>8} {:>8}",
+            "sketch", "KiB", "recall", "mean err", "worst err", "certified", "M upd/s", "merge ms"
+        )
+    }
+
     pub fn judge(name: &str, memory: usize, stream: &Stream, rows: &[(Vec<u8>, u64)]) -> Self {
         let truth = |key: &[u8]| stream.count(key);
         let least = stream.best[K - 1];
-        let found = rows.iter().take(K).filter(|(key, _)| truth(key) >= least).count();
+        let right = rows.iter().take(K).map(|(key, _)| key).filter(|key| truth(key) >= least);
+        let found = right.collect::<HashSet<_>>().len();
         let error = |(key, count): &(Vec<u8>, u64)| count.abs_diff(truth(key)) as f64 / truth(key).max(1) as f64;
         let errors: Vec<f64> = rows.iter().take(K).map(error).collect();
         Contest {
+            stream: stream.name.into(),
+            events: stream.updates.len(),
             name: name.into(),
             memory,
             recall: found as f64 / K as f64,
@@ -62,17 +79,11 @@ impl fmt::Display for Contest {
     }
 }
 
-/// The events as a sketch takes them, so that looking them up is not measured.
-fn in_order(stream: &Stream) -> Vec<(u64, [u8; 16])> {
-    stream.events.iter().map(|&rank| (stream.hashes[rank as usize], stream.keys[rank as usize])).collect()
-}
-
 pub fn ours(entry: &SketchEntry, stream: &Stream, memory: usize) -> Contest {
     let plan = Plan { size: Size::Memory(memory), delta: 0.01, k: K, seed: 1 };
     let mut sketch = entry.make(&plan).expect("every size ranks k keys");
-    let events = in_order(stream);
     let began = Instant::now();
-    events.iter().try_for_each(|(hash, key)| sketch.add(*hash, key, 1)).expect("the weights are small");
+    stream.updates.iter().try_for_each(|(hash, key)| sketch.add(*hash, key, 1)).expect("the weights are small");
     let seconds = began.elapsed().as_secs_f64();
     let rows = sketch.top(K);
     let counts: Vec<(Vec<u8>, u64)> = rows.iter().map(|row: &Row| (row.key.clone(), row.estimate.count)).collect();
@@ -84,7 +95,7 @@ pub fn ours(entry: &SketchEntry, stream: &Stream, memory: usize) -> Contest {
     });
     Contest {
         certified: Some(rows.iter().filter(|row| row.certified).count()),
-        rate: Some(events.len() as f64 / seconds),
+        rate: Some(stream.updates.len() as f64 / seconds),
         merge_ms,
         ..Contest::judge(entry.name, memory, stream, &counts)
     }
@@ -93,13 +104,12 @@ pub fn ours(entry: &SketchEntry, stream: &Stream, memory: usize) -> Contest {
 /// The crate `heavykeeper`, with buckets of 16 bytes in two rows.
 pub fn heavy_keeper_crate(stream: &Stream, memory: usize) -> Contest {
     let mut sketch = heavykeeper::TopK::<[u8; 16]>::new(K, memory / 32, 2, 0.9);
-    let events = in_order(stream);
     let began = Instant::now();
-    events.iter().for_each(|(_, key)| sketch.add(key, 1));
+    stream.updates.iter().for_each(|(_, key)| sketch.add(key, 1));
     let seconds = began.elapsed().as_secs_f64();
     let rows: Vec<(Vec<u8>, u64)> = sketch.list().into_iter().map(|node| (node.item.to_vec(), node.count)).collect();
     Contest {
-        rate: Some(events.len() as f64 / seconds),
+        rate: Some(stream.updates.len() as f64 / seconds),
         ..Contest::judge("(crate heavykeeper)", memory, stream, &rows)
     }
 }

@@ -16,17 +16,9 @@ const COLOURS: [&str; 12] = [
     "#000000", "#aec7e8",
 ];
 
-pub fn svg(contests: &[(&str, Contest)]) -> String {
-    let mut panels = Vec::new();
-    let mut names = Vec::new();
-    for (stream, contest) in contests {
-        if panels.last() != Some(stream) {
-            panels.push(*stream);
-        }
-        if !names.contains(&contest.name) {
-            names.push(contest.name.clone());
-        }
-    }
+pub fn svg(contests: &[Contest]) -> String {
+    let panels = each_once(contests.iter().map(|contest| contest.stream.as_str()));
+    let names = each_once(contests.iter().map(|contest| contest.name.as_str()));
     let (columns, rows) = (panels.len().clamp(1, 3), panels.len().div_ceil(3));
     let legend = 20.0 * names.len() as f64;
     let (wide, high) = (columns as f64 * (WIDTH + MARGIN) + MARGIN, rows as f64 * (HEIGHT + MARGIN) + MARGIN + legend);
@@ -48,7 +40,17 @@ pub fn svg(contests: &[(&str, Contest)]) -> String {
     out + "</svg>\n"
 }
 
-fn panel(out: &mut String, stream: &str, left: f64, top: f64, contests: &[(&str, Contest)], names: &[String]) {
+fn each_once<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut seen = Vec::new();
+    for one in all {
+        if !seen.contains(&one) {
+            seen.push(one);
+        }
+    }
+    seen
+}
+
+fn panel(out: &mut String, stream: &str, left: f64, top: f64, contests: &[Contest], names: &[&str]) {
     let _ = writeln!(
         out,
         "<rect x=\"{left}\" y=\"{top}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"none\" stroke=\"#999\"/>"
@@ -73,15 +75,18 @@ fn panel(out: &mut String, stream: &str, left: f64, top: f64, contests: &[(&str,
         );
     }
     for (at, name) in names.iter().enumerate() {
-        let mine = contests.iter().filter(|(of, contest)| of == &stream && contest.name == *name);
-        let points: BTreeMap<usize, f64> = mine.map(|(_, contest)| (contest.memory, contest.mean_error)).collect();
-        let points: Vec<String> =
-            points.iter().map(|(&memory, &error)| format!("{:.1},{:.1}", x(memory), y(error))).collect();
+        let mine = contests.iter().filter(|contest| contest.stream == stream && contest.name == *name);
+        let points: BTreeMap<usize, f64> = mine.map(|contest| (contest.memory, contest.mean_error)).collect();
+        let points: Vec<(f64, f64)> = points.iter().map(|(&memory, &error)| (x(memory), y(error))).collect();
+        let line: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         let colour = COLOURS[at % COLOURS.len()];
         let _ = writeln!(
             out,
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
-            points.join(" ")
+            line.join(" ")
         );
+        for (x, y) in points {
+            let _ = writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>");
+        }
     }
 }

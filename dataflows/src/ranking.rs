@@ -63,6 +63,16 @@ impl Estimate {
     pub fn exact(count: u64) -> Self {
         Estimate { count, low: count, high: count }
     }
+
+    /// A count of which only the bounds are known, `low <= high`: their harmonic mean, rounded down.
+    ///
+    /// Of all counts it has the smallest relative error that can be promised, `(high - low) / (high + low)`: never above 1.
+    pub fn between(low: u64, high: u64) -> Self {
+        let (product, sum) = (u128::from(low) * u128::from(high), u128::from(low) + u128::from(high));
+        let sum = sum.max(1);
+        let count = (product / sum * 2 + product % sum * 2 / sum) as u64;
+        Estimate { count, low, high }
+    }
 }
 
 /// One ranked key.
@@ -89,4 +99,20 @@ pub struct Ranking {
     pub confidence: f64,
     /// The rows by rank, from rank 1.
     pub rows: Vec<Row>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_between_bounds_is_as_far_from_both_relative_to_them() {
+        let count = |low, high| Estimate::between(low, high).count;
+        assert_eq!([count(0, 0), count(7, 7), count(0, 9), count(1, 1000), count(90, 110)], [0, 7, 0, 1, 99]);
+        let most = u64::MAX;
+        assert_eq!([count(most, most), count(most - 1, most), count(1, most), count(0, most)], [most, most - 1, 1, 0]);
+        let (low, high) = (3_000_000, 9_000_000);
+        assert_eq!(count(low, high) - low, low / 2);
+        assert_eq!(high - count(low, high), high / 2);
+    }
 }

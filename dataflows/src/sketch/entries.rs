@@ -87,7 +87,7 @@ impl Entry {
     }
 
     pub(super) fn bounds(&self) -> Estimate {
-        Estimate { count: self.count, low: self.low(), high: self.count }
+        Estimate::between(self.low(), self.count)
     }
 
     /// Adds what is certain. A count that would leave `u64` stays at its top, and its error shrinks instead.

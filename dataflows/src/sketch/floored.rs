@@ -57,7 +57,7 @@ impl Floored {
     pub(super) fn estimate(&self, hash: u64, key: &[u8]) -> Estimate {
         match self.entries.find(hash, key) {
             Some(at) => self.entries.at(at).bounds(),
-            None => Estimate { count: self.floor, low: 0, high: self.floor },
+            None => Estimate::between(0, self.floor),
         }
     }
 

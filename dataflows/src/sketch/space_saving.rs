@@ -79,7 +79,8 @@ impl Shape {
 
 /// The most frequent keys of a stream in bounded memory, each with certain bounds. See the [module](self).
 ///
-/// - **Count**: `count` is `high`, Space-Saving's estimate; it never undercounts.
+/// - **Count**: between the bounds, where its relative error is least at worst ([`Estimate::between`]). Space-Saving's own
+///   estimate, which never undercounts, is `high`.
 /// - **Exact** (`low == high`) for all keys while no bucket has more than eight at full size: up to about a quarter of
 ///   the capacity in distinct keys, an eighth for the largest sketches.
 /// - **Error** of a key: at most an eighth of the weight of its bucket, which a good hash keeps close to
@@ -191,7 +192,7 @@ impl SpaceSaving {
 }
 
 fn bounds(high: u64, err: u64) -> Estimate {
-    Estimate { count: high, low: high - err, high }
+    Estimate::between(high - err, high)
 }
 
 impl Sketch for SpaceSaving {

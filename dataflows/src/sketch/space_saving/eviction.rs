@@ -139,7 +139,7 @@ mod tests {
     use crate::sketch::Sketch;
 
     fn bounds(low: u64, err: u64) -> Estimate {
-        Estimate { count: low + err, low, high: low + err }
+        Estimate::between(low, low + err)
     }
 
     /// Room for 16 keys of 10 bytes, each in a bucket of its own, and the last added one too many.
