@@ -64,7 +64,7 @@ impl Entries {
 
     #[inline]
     fn push(&mut self, entry: Entry) {
-        if self.len % ENTRIES == 0 {
+        if self.len.is_multiple_of(ENTRIES) {
             self.open_chunk();
         }
         self.chunks[self.len / ENTRIES].push(entry);
