@@ -28,17 +28,22 @@ const SKETCH_MEMORY_A_KEY: usize = 512;
 /// What random choices of sketches are drawn from: always the same, so that a run repeats.
 const SKETCH_SEED: u64 = 0;
 
+/// An option's value is of no use.
+#[derive(Debug, thiserror::Error)]
+#[error("{option}: {why}")]
+pub struct WrongOption {
+    /// The option as typed.
+    pub option: &'static str,
+    /// What is wrong, and what would do.
+    pub why: String,
+}
+
 /// Why what was typed cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// An option's value is of no use.
-    #[error("{option}: {why}")]
-    Option {
-        /// The option as typed.
-        option: &'static str,
-        /// What is wrong, and what would do.
-        why: String,
-    },
+    #[error(transparent)]
+    Option(#[from] WrongOption),
     /// An input that is not there.
     #[error(transparent)]
     Find(#[from] FindError),
@@ -134,7 +139,7 @@ fn windows(args: &RunArgs) -> Result<Windows, SettingsError> {
 
 fn store(args: &RunArgs) -> Result<Option<(PathBuf, Retention)>, SettingsError> {
     let retain = args.retain.as_deref().map(Retention::parse).transpose();
-    let retain = retain.map_err(|why| SettingsError::Option { option: "--retain", why })?;
+    let retain = retain.map_err(|why| WrongOption { option: "--retain", why })?;
     let Some(dir) = args.store.clone() else {
         ensure("--retain", retain.is_none(), "there is nothing to keep without --store")?;
         return Ok(None);
@@ -148,7 +153,7 @@ fn store(args: &RunArgs) -> Result<Option<(PathBuf, Retention)>, SettingsError> 
 fn sketch(args: &RunArgs, workers: usize) -> Result<AnySketch, SettingsError> {
     ensure("--epsilon", args.epsilon.is_none_or(inside), "give more than 0 and less than 1")?;
     ensure("--delta", inside(args.delta), "give more than 0 and less than 1")?;
-    let unknown = || SettingsError::Option { option: "--sketch", why: format!("there is no \"{}\"", args.sketch) };
+    let unknown = || WrongOption { option: "--sketch", why: format!("there is no \"{}\"", args.sketch) };
     let entry = named(&args.sketch).ok_or_else(unknown)?;
     if !entry.merges {
         let mergeable: Vec<&str> = SKETCHES.iter().filter(|other| other.merges).map(|other| other.name).collect();
@@ -173,7 +178,7 @@ fn sketch(args: &RunArgs, workers: usize) -> Result<AnySketch, SettingsError> {
             made => ("-k", made),
         },
     };
-    made.map_err(|why| SettingsError::Option { option, why: why.to_string() })
+    Ok(made.map_err(|why| WrongOption { option, why: why.to_string() })?)
 }
 
 /// Whether a part is more than nothing and less than all.
@@ -189,7 +194,7 @@ fn feed(args: &RunArgs, workers: usize) -> Result<FeedSettings, SettingsError> {
         wanted: Wanted {
             key: args.key.clone(),
             time: args.time.clone(),
-            time_format: time_format.map_err(|why| SettingsError::Option { option: "--time-format", why })?,
+            time_format: time_format.map_err(|why| WrongOption { option: "--time-format", why })?,
             weight: args.weight.clone(),
             pattern: args.pattern.clone(),
             columns: args.columns.clone(),
@@ -241,12 +246,12 @@ fn cluster(args: &RunArgs, workers: usize) -> Result<Option<(ClusterSettings, He
     Ok(Some((settings, Hello { version: env!("CARGO_PKG_VERSION").into(), facts })))
 }
 
-fn ensure(option: &'static str, holds: bool, why: &str) -> Result<(), SettingsError> {
-    if holds { Ok(()) } else { Err(SettingsError::Option { option, why: why.into() }) }
+fn ensure(option: &'static str, holds: bool, why: &str) -> Result<(), WrongOption> {
+    if holds { Ok(()) } else { Err(WrongOption { option, why: why.into() }) }
 }
 
-fn duration(option: &'static str, typed: &str) -> Result<Duration, SettingsError> {
-    let duration: SignedDuration = quantity::duration(typed).map_err(|why| SettingsError::Option { option, why })?;
+fn duration(option: &'static str, typed: &str) -> Result<Duration, WrongOption> {
+    let duration: SignedDuration = quantity::duration(typed).map_err(|why| WrongOption { option, why })?;
     Ok(duration.unsigned_abs())
 }
 
@@ -254,7 +259,7 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Milliseconds since the Unix epoch.
-fn now() -> i64 {
+/// Now, in milliseconds since the Unix epoch; 0 before it.
+pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
 }

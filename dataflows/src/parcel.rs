@@ -145,9 +145,9 @@ mod tests {
 
     fn rows(parcel: &Parcel) -> Vec<(u64, u64, u64, Vec<u8>)> {
         let mut rows = Vec::new();
-        for run in parcel.rows.by_slot() {
-            let row = |i: usize| (run.slot.to_word(), run.hashes[i], run.weights[i], run.key(i).to_vec());
-            rows.extend((0..run.hashes.len()).map(row));
+        for same in parcel.rows.by_slot() {
+            let row = |i: usize| (same.slot.to_word(), same.hashes[i], same.weights[i], same.key(i).to_vec());
+            rows.extend((0..same.hashes.len()).map(row));
         }
         rows
     }

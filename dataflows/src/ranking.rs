@@ -36,6 +36,11 @@ pub enum State {
 }
 
 impl State {
+    /// Of a closed window: whether late events are counted in decides.
+    pub fn closed(revised: bool) -> Self {
+        if revised { State::Revised } else { State::Final }
+    }
+
     /// The state in the words of result rows.
     pub fn name(self) -> &'static str {
         match self {

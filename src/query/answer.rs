@@ -157,7 +157,7 @@ pub(super) struct Facts {
 pub(super) fn facts(sources: &Sources) -> Facts {
     let revised = sources.all().any(|source| source.record.revised);
     Facts {
-        state: if revised { State::Revised } else { State::Final },
+        state: State::closed(revised),
         total: sources.total(),
         bounded: sources.cuts.iter().any(|(source, _, _)| source.segment.keys() > 0),
     }

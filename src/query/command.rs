@@ -3,18 +3,17 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use regex::bytes::Regex;
 
 use super::answer::{Effort, Query, QueryError, Trust, answer};
 use super::follow::Follow;
 use super::keep::Keep;
-use super::moment::moment;
+use super::moment;
 use super::movers::movers;
 use super::show;
 use crate::quantity::{self, Bytes};
-use crate::settings::MAX_K;
+use crate::settings::{self, MAX_K, WrongOption};
 use crate::sink::key::key_bytes;
 use crate::sink::{self, SINKS, UnknownSink};
 use crate::store::error::StoreError;
@@ -68,13 +67,8 @@ pub struct QueryArgs {
 #[derive(Debug, thiserror::Error)]
 pub enum QueryCommandError {
     /// An option's value is of no use.
-    #[error("{option}: {why}")]
-    Option {
-        /// The option as typed.
-        option: &'static str,
-        /// What is wrong, and what would do.
-        why: String,
-    },
+    #[error(transparent)]
+    Option(#[from] WrongOption),
     /// The question or the store.
     #[error(transparent)]
     Query(#[from] QueryError),
@@ -141,11 +135,8 @@ pub fn run(args: &QueryArgs) -> Result<ExitCode, QueryCommandError> {
 
 /// The interval as typed, or else all that is stored.
 fn interval(args: &QueryArgs, store: &Store) -> Result<(i64, i64), QueryCommandError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-    let time = |option: &'static str, text: &Option<String>| {
-        text.as_deref().map(|text| moment(text, now)).transpose().map_err(|why| wrong(option, why))
-    };
-    let (from, to) = (time("--from", &args.from)?, time("--to", &args.to)?);
+    let now = settings::now();
+    let (from, to) = (moment::typed("--from", &args.from, now)?, moment::typed("--to", &args.to, now)?);
     let stored = store.catalog()?.span();
     // Where one end is typed and beyond what is stored, the interval is empty.
     let from = from.unwrap_or_else(|| stored.map_or(0, |(start, _)| start).min(to.unwrap_or(i64::MAX)));
@@ -174,7 +165,7 @@ fn steps(args: &QueryArgs, from: i64, to: i64) -> Result<impl Iterator<Item = (i
 }
 
 fn wrong(option: &'static str, why: String) -> QueryCommandError {
-    QueryCommandError::Option { option, why }
+    WrongOption { option, why }.into()
 }
 
 /// What is said of answers on standard error.

@@ -3,6 +3,15 @@
 use hitters_inputs::time::TimeFormat;
 
 use crate::quantity;
+use crate::settings::WrongOption;
+
+/// The [`moment`] that was typed for an option, if one was.
+///
+/// # Errors
+/// [`WrongOption`] when it is none.
+pub fn typed(option: &'static str, text: &Option<String>, now: i64) -> Result<Option<i64>, WrongOption> {
+    text.as_deref().map(|text| moment(text, now)).transpose().map_err(|why| WrongOption { option, why })
+}
 
 /// A time in milliseconds: RFC 3339, a date, an epoch, `now`, or a duration before or after now such as `-2h` or `now-2h`.
 ///

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use hitters_dataflows::ranking::{State, Window};
+use hitters_dataflows::ranking::{Estimate, State, Window};
 
 use super::follow::Followed;
 use super::movers::Movers;
@@ -62,12 +62,8 @@ const MOVED: [Heading; 11] = [
 /// What the writer reports.
 pub fn followed(output: &str, key: &[u8], rows: &[Followed], to: &mut dyn Write) -> io::Result<()> {
     let row = |row: &Followed| {
-        let mut cells = start(row.window, row.state);
-        cells.push(row.rank.map_or(Cell::None, Cell::Count));
-        cells.push(Cell::Key(key.to_vec()));
-        cells.extend([row.count.count, row.count.low, row.count.high].map(Cell::Count));
-        cells.push(Cell::Share(share(row.count.count, row.total)));
-        cells
+        let rank = row.rank.map_or(Cell::None, Cell::Count);
+        cells(row.window, row.state, rank, key, row.count, row.total)
     };
     write(output, &FOLLOWED, rows.iter().map(row).collect(), to)
 }
@@ -78,18 +74,26 @@ pub fn followed(output: &str, key: &[u8], rows: &[Followed], to: &mut dyn Write)
 /// What the writer reports.
 pub fn moved(output: &str, movers: &Movers, to: &mut dyn Write) -> io::Result<()> {
     let row = |(rank, row): (u64, &super::movers::Mover)| {
-        let mut cells = start(movers.window, movers.state);
-        cells.extend([Cell::Count(rank), Cell::Key(row.key.clone())]);
-        cells.extend([row.now.count, row.now.low, row.now.high].map(Cell::Count));
-        cells.push(Cell::Share(share(row.now.count, movers.total)));
+        let mut cells = cells(movers.window, movers.state, Cell::Count(rank), &row.key, row.now, movers.total);
         cells.extend([Cell::Count(row.before.count), Cell::Change(row.change())]);
         cells
     };
     write(output, &MOVED, (1..).zip(&movers.rows).map(row).collect(), to)
 }
 
-fn start(window: Window, state: State) -> Vec<Cell> {
-    vec![Cell::Time(window.start), Cell::Time(window.end), Cell::Word(state.name())]
+/// The values of the columns that both have.
+fn cells(window: Window, state: State, rank: Cell, key: &[u8], count: Estimate, total: u128) -> Vec<Cell> {
+    vec![
+        Cell::Time(window.start),
+        Cell::Time(window.end),
+        Cell::Word(state.name()),
+        rank,
+        Cell::Key(key.to_vec()),
+        Cell::Count(count.count),
+        Cell::Count(count.low),
+        Cell::Count(count.high),
+        Cell::Share(share(count.count, total)),
+    ]
 }
 
 fn write(output: &str, headings: &[Heading], rows: Vec<Vec<Cell>>, to: &mut dyn Write) -> io::Result<()> {

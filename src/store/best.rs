@@ -1,6 +1,7 @@
 //! The k best keys of each window, for the tables.
 
-use hitters_dataflows::ranking::{Estimate, Ranking, Row, Window};
+use hitters_dataflows::count::top::Top;
+use hitters_dataflows::ranking::{Estimate, Ranking, Row, State, Window};
 
 use super::catalog::Catalog;
 use super::error::StoreError;
@@ -30,7 +31,7 @@ impl Best {
         let Some(table) = tables::table(catalog.levels().length(level)) else { return Ok(()) };
         let ranking = Ranking {
             window: Window { start: record.start, end: catalog.levels().end(level, record.start) },
-            state: tables::state(record.revised),
+            state: State::closed(record.revised),
             total: record.total,
             rows: self.rows(index, entries),
             confidence: 1.0,
@@ -54,20 +55,9 @@ impl Best {
     }
 
     fn rows(&self, index: &Index, entries: &[(u32, u64)]) -> Vec<Row> {
-        let order = |a: &(u32, u64), b: &(u32, u64)| b.1.cmp(&a.1).then_with(|| index.key(a.0).cmp(index.key(b.0)));
-        let mut counts: Vec<u64> = entries.iter().map(|(_, count)| *count).collect();
-        let last = match self.k.checked_sub(1) {
-            Some(last) if last < counts.len() => *counts.select_nth_unstable_by(last, |a, b| b.cmp(a)).1,
-            _ => 0,
-        };
-        // Most keys have the lowest counts: keys are compared only where that decides.
-        let mut best: Vec<_> = entries.iter().copied().filter(|(_, count)| *count >= last).collect();
-        if self.k > 0 && self.k < best.len() {
-            best.select_nth_unstable_by(self.k - 1, order);
-        }
-        best.truncate(self.k);
-        best.sort_unstable_by(order);
-        let row = |(id, count)| Row { key: index.key(id).to_vec(), estimate: Estimate::exact(count), certified: true };
-        best.into_iter().map(row).collect()
+        let mut top = Top::new(self.k);
+        entries.iter().for_each(|&(id, count)| top.give(count, index.key(id)));
+        let row = |(count, key)| Row { key, estimate: Estimate::exact(count), certified: true };
+        top.into_sorted().into_iter().map(row).collect()
     }
 }

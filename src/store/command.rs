@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::compact::compact;
 use super::error::StoreError;
@@ -12,7 +11,8 @@ use super::export::{ExportError, export};
 use super::level::Levels;
 use super::reader::Store;
 use super::verify::verify;
-use crate::query::moment::moment;
+use crate::query::moment;
+use crate::settings::{self, WrongOption};
 use crate::sink::number::thousands;
 use crate::sink::time::Rfc3339;
 
@@ -72,13 +72,8 @@ pub enum Action {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreCommandError {
     /// An option's value is of no use.
-    #[error("{option}: {why}")]
-    Option {
-        /// The option as typed.
-        option: &'static str,
-        /// What is wrong, and what would do.
-        why: String,
-    },
+    #[error(transparent)]
+    Option(#[from] WrongOption),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -134,19 +129,15 @@ pub fn run(args: &StoreArgs) -> Result<ExitCode, StoreCommandError> {
         Action::Export { store, output, level, from, to } => {
             let store = Store::open(store, NO_MEMORY)?;
             let level = level.clone().unwrap_or(store.catalog()?.levels().name(0));
-            let (from, to) = (time("--from", from, i64::MIN)?, time("--to", to, i64::MAX)?);
+            let now = settings::now();
+            let from = moment::typed("--from", from, now)?.unwrap_or(i64::MIN);
+            let to = moment::typed("--to", to, now)?.unwrap_or(i64::MAX);
             let file = |error| StoreCommandError::File { path: output.display().to_string(), error };
             let rows = export(&store, &level, from, to, BufWriter::new(File::create(output).map_err(file)?))?;
             writeln!(out, "{} rows", thousands(rows))?;
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn time(option: &'static str, text: &Option<String>, otherwise: i64) -> Result<i64, StoreCommandError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-    let time = text.as_deref().map(|text| moment(text, now)).transpose();
-    Ok(time.map_err(|why| StoreCommandError::Option { option, why })?.unwrap_or(otherwise))
 }
 
 fn info(dir: &Path, out: &mut impl Write) -> Result<(), StoreCommandError> {

@@ -43,11 +43,6 @@ impl Levels {
         self.0[level]
     }
 
-    /// The level with windows of this length.
-    pub fn of_length(&self, length: i64) -> Option<usize> {
-        self.0.iter().position(|&l| l == length)
-    }
-
     /// The start of the window that holds a time.
     pub fn start(&self, level: usize, time: i64) -> i64 {
         let length = self.0[level];

@@ -14,7 +14,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hitters_dataflows::ranking::{Ranking, State};
+use hitters_dataflows::ranking::Ranking;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
@@ -138,9 +138,4 @@ fn number(count: u64) -> Value {
 
 fn failed(path: &Path) -> impl FnOnce(rusqlite::Error) -> StoreError + '_ {
     |error| StoreError::Tables { path: path.display().to_string(), error }
-}
-
-/// The state of a window in rankings.
-pub(super) fn state(revised: bool) -> State {
-    if revised { State::Revised } else { State::Final }
 }

@@ -429,10 +429,10 @@ impl Writer {
     }
 }
 
-/// Adds up the counts of equal neighbours; what they belong to when a sum does not fit.
-fn merge_equal<K: Copy + PartialEq>(counts: &mut Vec<(K, u64)>) -> Result<(), K> {
+/// Adds up the counts of equal neighbours; their id when a sum does not fit.
+fn merge_equal(entries: &mut Vec<(u32, u64)>) -> Result<(), u32> {
     let mut overflow = None;
-    counts.dedup_by(|next, kept| {
+    entries.dedup_by(|next, kept| {
         if next.0 == kept.0 {
             match kept.1.checked_add(next.1) {
                 Some(sum) => kept.1 = sum,

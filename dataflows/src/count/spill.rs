@@ -1,7 +1,8 @@
 //! Counts that outgrow memory: sorted runs in one temporary file, merged when they are wanted.
 //!
 //! A run holds its keys in the order of (lower half of the hash, key bytes), each as half hash u32 LE, key length u32 LE,
-//! count u64 LE, key bytes. The file has no name in its directory from the start, so that nothing is left of it however the process ends.
+//! count u64 LE, key bytes. The file has no name in its directory from the start, so that nothing is left of it however
+//! the process ends.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

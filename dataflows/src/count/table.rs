@@ -49,7 +49,7 @@ impl Entries {
     }
 
     fn memory(&self) -> usize {
-        self.chunks.iter().map(Vec::capacity).sum::<usize>() * size_of::<Entry>()
+        held(&self.chunks)
     }
 
     #[inline]
@@ -65,17 +65,10 @@ impl Entries {
     #[inline]
     fn push(&mut self, entry: Entry) {
         if self.len.is_multiple_of(ENTRIES) {
-            self.open_chunk();
+            open_chunk(&mut self.chunks, ENTRIES);
         }
         self.chunks[self.len / ENTRIES].push(entry);
         self.len += 1;
-    }
-
-    /// The first chunk grows as it fills, for the sake of small windows; the others are taken whole.
-    #[cold]
-    fn open_chunk(&mut self) {
-        let capacity = if self.chunks.is_empty() { 0 } else { ENTRIES };
-        self.chunks.push(Vec::with_capacity(capacity));
     }
 
     fn iter(&self) -> impl Iterator<Item = &Entry> {
@@ -281,20 +274,13 @@ impl Arena {
     fn push(&mut self, key: &[u8]) -> u64 {
         let room = self.chunks.last().map_or(0, |chunk| CHUNK - chunk.len());
         if room < key.len() || self.chunks.is_empty() {
-            self.open_chunk();
+            open_chunk(&mut self.chunks, CHUNK);
         }
         let number = self.chunks.len() - 1;
         let chunk = &mut self.chunks[number];
         let at = number * CHUNK + chunk.len();
         chunk.extend_from_slice(key);
         (at as u64) << 17 | key.len() as u64
-    }
-
-    /// The first chunk grows as it fills, for the sake of small windows; the others are taken whole.
-    #[cold]
-    fn open_chunk(&mut self) {
-        let capacity = if self.chunks.is_empty() { 0 } else { CHUNK };
-        self.chunks.push(Vec::with_capacity(capacity));
     }
 
     #[inline]
@@ -304,8 +290,20 @@ impl Arena {
     }
 
     fn memory(&self) -> usize {
-        self.chunks.iter().map(Vec::capacity).sum()
+        held(&self.chunks)
     }
+}
+
+/// Opens a chunk for so many things. The first grows as it fills, for the sake of small windows; the others are taken whole.
+#[cold]
+fn open_chunk<T>(chunks: &mut Vec<Vec<T>>, length: usize) {
+    let capacity = if chunks.is_empty() { 0 } else { length };
+    chunks.push(Vec::with_capacity(capacity));
+}
+
+/// The bytes that chunks hold.
+fn held<T>(chunks: &[Vec<T>]) -> usize {
+    chunks.iter().map(Vec::capacity).sum::<usize>() * size_of::<T>()
 }
 
 impl Table {

@@ -97,7 +97,7 @@ fn ranking(window: Window, rows: &[Ranked]) -> Ranking {
     let first = &rows[0];
     Ranking {
         window,
-        state: if first.revised { State::Revised } else { State::Final },
+        state: State::closed(first.revised),
         total: first.total,
         confidence: 1.0,
         rows: rows.iter().map(row).collect(),

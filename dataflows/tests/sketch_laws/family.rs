@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::pair::Pair;
 use crate::steps::{Step, step};
-use crate::streams::{Random, SHAPES, Shape, feed, hash, key, scaled};
+use crate::streams::{Random, SHAPES, Shape, feed, forest, hash, key, scaled};
 
 /// The part of bounds that may fail where they are not certain.
 pub const DELTA: f64 = 0.02;
@@ -32,30 +32,6 @@ impl Tally {
     }
 }
 
-/// Sketches of very different fill, merged pair by pair in random order where they merge, with more events between.
-fn forest(entry: &SketchEntry, seed: u64, size: Size, tally: &mut Tally) {
-    let mut random = Random(seed);
-    let keys = [20, 300, 3000][random.below(3) as usize];
-    let (shape, weights) = (SHAPES[random.below(6) as usize], random.below(4));
-    let trees = if entry.merges { 1 + random.below(12) } else { 1 };
-    let mut trees: Vec<_> = (0..trees).map(|_| Pair::new(make(entry, size))).collect();
-    for tree in &mut trees {
-        let events = [0, 3, 60, 1500, 4000][random.below(5) as usize];
-        feed(tree, &mut random, shape, events, keys, weights);
-    }
-    tally.add(&trees[0], keys);
-    while trees.len() > 1 {
-        let taken = trees.swap_remove(random.below(trees.len() as u64) as usize);
-        let at = random.below(trees.len() as u64) as usize;
-        trees[at].merge(&taken);
-        let events = random.below(200) as usize;
-        feed(&mut trees[at], &mut random, shape, events, keys, weights);
-        tally.add(&trees[at], keys);
-    }
-    feed(&mut trees[0], &mut random, shape, 2000, keys, weights);
-    tally.add(&trees[0], keys);
-}
-
 #[test]
 fn bounds_hold_for_every_key_in_any_merge_tree() {
     for entry in SKETCHES {
@@ -63,7 +39,9 @@ fn bounds_hold_for_every_key_in_any_merge_tree() {
         let mut seeds = 0..;
         while tally.checked < scaled(1_600_000) {
             let seed = seeds.next().unwrap();
-            forest(entry, seed, SIZES[seed as usize % SIZES.len()], &mut tally);
+            let size = SIZES[seed as usize % SIZES.len()];
+            let most = if entry.merges { 12 } else { 1 };
+            forest(seed, most, || make(entry, size), |pair, keys| tally.add(pair, keys));
         }
         let part = tally.missed as f64 / tally.checked as f64;
         println!("{}: {} keys checked, {} bounds did not hold", entry.name, tally.checked, tally.missed);

@@ -9,36 +9,13 @@ use proptest::prelude::*;
 
 use crate::pair::{Pair, UNSEEN};
 use crate::steps::{Step, step};
-use crate::streams::{Random, SHAPES, Shape, feed, hash, key, scaled};
+use crate::streams::{Random, SHAPES, Shape, feed, forest, hash, key, scaled};
 
 impl Pair<SpaceSaving> {
     fn check_space_saving(&self, keys: u32) -> usize {
         assert!(self.sketch.top(usize::MAX).len() <= self.sketch.capacity());
         self.check(keys)
     }
-}
-
-/// Sketches of very different fill, merged pair by pair in random order, with more events between the merges.
-fn forest(seed: u64, new: impl Fn() -> SpaceSaving) -> usize {
-    let mut random = Random(seed);
-    let keys = [20, 300, 3000][random.below(3) as usize];
-    let (shape, weights) = (SHAPES[random.below(6) as usize], random.below(4));
-    let mut trees: Vec<Pair<SpaceSaving>> = (0..1 + random.below(16)).map(|_| Pair::new(new())).collect();
-    for tree in &mut trees {
-        let events = [0, 3, 60, 1500, 4000][random.below(5) as usize];
-        feed(tree, &mut random, shape, events, keys, weights);
-    }
-    let mut checked = trees[0].check_space_saving(keys);
-    while trees.len() > 1 {
-        let taken = trees.swap_remove(random.below(trees.len() as u64) as usize);
-        let at = random.below(trees.len() as u64) as usize;
-        trees[at].merge(&taken);
-        let events = random.below(200) as usize;
-        feed(&mut trees[at], &mut random, shape, events, keys, weights);
-        checked += trees[at].check(keys);
-    }
-    feed(&mut trees[0], &mut random, shape, 2000, keys, weights);
-    checked + trees[0].check_space_saving(keys)
 }
 
 #[test]
@@ -55,7 +32,8 @@ fn bounds_hold_for_every_key_in_any_merge_tree() {
     let goal = scaled(12_000_000);
     let mut seed = 0;
     while checked < goal {
-        checked += forest(seed, news[seed as usize % news.len()]);
+        let new = news[seed as usize % news.len()];
+        forest(seed, 16, new, |pair, keys| checked += pair.check_space_saving(keys));
         seed += 1;
     }
     assert!(seed as usize >= goal / 60_000, "{seed} forests are too few to mean much");

@@ -93,3 +93,27 @@ pub fn feed<S: Sketch>(pair: &mut Pair<S>, random: &mut Random, shape: Shape, ev
         pair.add(shape.key(random, at, events, keys), weight(random, weights));
     }
 }
+
+/// Up to `most` sketches of very different fill, merged pair by pair in random order, with more events between the merges;
+/// `check` gets what came of each, with the number of its keys.
+pub fn forest<S: Sketch>(seed: u64, most: u64, new: impl Fn() -> S, mut check: impl FnMut(&Pair<S>, u32)) {
+    let mut random = Random(seed);
+    let keys = [20, 300, 3000][random.below(3) as usize];
+    let (shape, weights) = (SHAPES[random.below(6) as usize], random.below(4));
+    let mut trees: Vec<_> = (0..1 + random.below(most)).map(|_| Pair::new(new())).collect();
+    for tree in &mut trees {
+        let events = [0, 3, 60, 1500, 4000][random.below(5) as usize];
+        feed(tree, &mut random, shape, events, keys, weights);
+    }
+    check(&trees[0], keys);
+    while trees.len() > 1 {
+        let taken = trees.swap_remove(random.below(trees.len() as u64) as usize);
+        let at = random.below(trees.len() as u64) as usize;
+        trees[at].merge(&taken);
+        let events = random.below(200) as usize;
+        feed(&mut trees[at], &mut random, shape, events, keys, weights);
+        check(&trees[at], keys);
+    }
+    feed(&mut trees[0], &mut random, shape, 2000, keys, weights);
+    check(&trees[0], keys);
+}
