@@ -1,7 +1,7 @@
 //! Questions to a store: the k most frequent keys of any interval, exactly.
 //!
-//! [`answer`] is the question, [`plan`] chooses the segments whose sums and differences make the interval, [`scan`] goes
-//! through as little of them as an exact answer needs, and [`collect`] keeps what is asked for. [`movers`] compares two
+//! [`answer`](mod@answer) is the question, [`plan`] chooses the segments whose sums and differences make the interval, [`scan`] goes
+//! through as little of them as an exact answer needs, and [`collect`] keeps what is asked for. [`movers`](mod@movers) compares two
 //! intervals, [`follow`] follows one key; [`command`] is the command line.
 //!
 //! Why the answer is exact: the total of a key is the sum of its counts in the segments of the plan, less those of the

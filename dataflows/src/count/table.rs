@@ -104,7 +104,7 @@ impl Table {
         self.entries.len() == 0
     }
 
-    /// The bytes that the table holds, about, or will hold while it grows if [`SOON`] more keys would make it.
+    /// The bytes that the table holds, about, or will hold while it grows if a parcel of new keys would make it.
     pub fn memory(&self) -> usize {
         let slots = if self.is_full(SOON) { 3 * self.slots.len() } else { self.slots.len() };
         slots * 8 + self.entries.memory() + self.arena.memory()
