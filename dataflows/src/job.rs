@@ -95,14 +95,14 @@ pub fn run(
             mark = Mark::Done;
         }
         let ends = now > epoch || mark == Mark::Done;
-        let ready = if ends { ingest.marked(mark) } else { ingest.full() };
+        let tick = now / tick_every > epoch / tick_every;
+        let ready = if ends { ingest.marked(mark, tick) } else { ingest.full() };
         match (ready, &mut parcels) {
             (Ok(ready), Some(parcels)) => ready.into_iter().for_each(|mut parcel| parcels.send_batch(&mut parcel)),
             (Ok(_), None) => {}
             (Err(overflow), _) => watch.failed(CountError::from(overflow).into()),
         }
         if ends {
-            let tick = now / tick_every > epoch / tick_every;
             if let Some(dispatches) = &mut dispatches {
                 dispatches.send(Dispatch::new(me, mark, tick, ingest.summaries(mark, tick)));
             }

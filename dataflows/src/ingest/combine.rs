@@ -1,6 +1,8 @@
 //! Adds up events of one key while they are still on the worker that read them: most events of a skewed stream go no
 //! further. This also takes the skew off the exchange, exactly.
 
+use std::collections::BTreeSet;
+
 use super::Event;
 use crate::key::same;
 use crate::prefetch::prefetch;
@@ -9,7 +11,7 @@ use crate::window::Slot;
 /// How many events are added together, so that the places they go to are read in time.
 pub(super) const GROUP: usize = 32;
 /// Places for keys; 64 bytes each, so that all fit a second-level cache.
-const PLACES: usize = 1 << 14;
+const PLACES: usize = 1 << 16;
 /// Keys up to this length stand in their place; longer ones beside it.
 const INLINE: usize = 32;
 /// After how many events it is decided anew whether combining pays.
@@ -47,12 +49,23 @@ pub(super) struct Combine {
     trial: u32,
     met: u32,
     passing: bool,
+    /// The slots that something may be held of.
+    held: BTreeSet<Slot>,
+    newest: Option<Slot>,
 }
 
 impl Combine {
     pub(super) fn new() -> Self {
         let empty = Place { slot: Slot::from_word(0), hash: 0, weight: 0, used: 0, credit: 0, key: [0; INLINE] };
-        Combine { places: vec![empty; PLACES], long: vec![Vec::new(); PLACES], trial: 0, met: 0, passing: false }
+        Combine {
+            places: vec![empty; PLACES],
+            long: vec![Vec::new(); PLACES],
+            trial: 0,
+            met: 0,
+            passing: false,
+            held: BTreeSet::new(),
+            newest: None,
+        }
     }
 
     /// Asks for the place of a key, of which an event is added soon after.
@@ -116,6 +129,10 @@ impl Combine {
             give(place.slot, place.hash, place.weight, place.key(&self.long, at));
         }
         (place.slot, place.hash, place.weight, place.used) = (slot, hash, weight, key.len() as u32 + 1);
+        if self.newest != Some(slot) {
+            self.held.insert(slot);
+            self.newest = Some(slot);
+        }
         match place.key.get_mut(..key.len()) {
             Some(inline) => inline.copy_from_slice(key),
             None => {
@@ -125,12 +142,19 @@ impl Combine {
         }
     }
 
+    /// The slots that something may be held of.
+    pub(super) fn held(&self) -> &BTreeSet<Slot> {
+        &self.held
+    }
+
     /// Gives all that is held.
     pub(super) fn flush(&mut self, mut give: impl FnMut(Slot, u64, u64, &[u8])) {
         for (at, place) in self.places.iter_mut().enumerate().filter(|(_, place)| place.used > 0) {
             give(place.slot, place.hash, place.weight, place.key(&self.long, at));
             (place.used, place.credit) = (0, 0);
         }
+        self.held.clear();
+        self.newest = None;
     }
 
     /// Decides whether events are combined until the next trial; every other trial they are, to see whether it pays.

@@ -110,14 +110,23 @@ impl Ingest {
         self.sketch(full)
     }
 
-    /// As [`Ingest::full`], with whatever else came until now: a last parcel for every worker carries the mark.
+    /// As [`Ingest::full`], with whatever else is due: a last parcel for every worker carries the mark. At a `tick` all
+    /// that came until now is due; else what came for the windows that the mark reaches, or more.
     ///
     /// # Errors
     /// As of [`Ingest::full`].
-    pub fn marked(&mut self, mark: Mark) -> Result<Vec<Parcel>, CountOverflow> {
-        self.combine.flush(|slot, hash, weight, key| self.outbox.push(slot, hash, weight, key));
+    pub fn marked(&mut self, mark: Mark, tick: bool) -> Result<Vec<Parcel>, CountOverflow> {
+        if tick || self.reaches_held(mark) {
+            self.combine.flush(|slot, hash, weight, key| self.outbox.push(slot, hash, weight, key));
+        }
         let marked = self.outbox.marked(mark);
         self.sketch(marked)
+    }
+
+    /// Whether the mark lets a window close that events are still being combined for.
+    fn reaches_held(&self, mark: Mark) -> bool {
+        let Mark::At(watermark) = mark else { return true };
+        self.combine.held().iter().any(|slot| self.windows().window(*slot).end <= watermark)
     }
 
     fn sketch(&mut self, parcels: Vec<Parcel>) -> Result<Vec<Parcel>, CountOverflow> {

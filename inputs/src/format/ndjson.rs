@@ -5,18 +5,26 @@
 //! dots and all, comes first. Strings count without their escapes, numbers, `true` and `false` as they are written,
 //! objects and arrays without white space; `null` is the same as nothing. Of a name given twice, the last value counts.
 //!
-//! [`scan`] finds the members of most lines in one pass; whatever it does not take, [`object`] reads with `serde_json`.
+//! [`scan`] finds the members of most lines in one pass, faster for a line of the same [`shape`] as the one before;
+//! whatever it does not take, [`object`] reads with `serde_json`.
 
+mod names;
 mod object;
 mod path;
 mod scan;
+mod shape;
+mod stops;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use self::names::Names;
 use self::path::Path;
-use super::{Extract, FormatError, Framing, Opened, Parser, Wanted, bom, for_each_line, for_each_record};
-use crate::event::{Events, Reason};
+use self::scan::Lines;
+use self::shape::Shape;
+use self::stops::Stops;
+use super::{Extract, FormatError, Framing, Opened, Parser, Wanted, bom, for_each_line, is_blank};
+use crate::event::{Events, MAX_RECORD, Reason};
 
 /// The deepest nesting of objects and arrays that is read, the limit of `serde_json`.
 const MAX_DEPTH: usize = 127;
@@ -51,31 +59,14 @@ struct Ndjson {
     extract: Extract,
     paths: Vec<Path>,
     /// The top-level names that the paths start with.
-    names: Vec<Vec<u8>>,
+    names: Names,
 }
 
 impl Ndjson {
     fn new(extract: Extract) -> Self {
-        let mut names = Vec::new();
+        let mut names = Names::default();
         let paths = extract.fields().iter().map(|field| Path::new(field, &mut names)).collect();
         Ndjson { extract, paths, names }
-    }
-
-    /// Finds the members of the wanted names, each as it is written. Without them, the line is no JSON object.
-    #[inline]
-    fn members<'b>(&self, line: &'b [u8], is_utf8: bool, found: &mut [Option<&'b [u8]>]) -> Option<()> {
-        found.fill(None);
-        let is_utf8 = is_utf8 || std::str::from_utf8(line).is_ok();
-        if is_utf8 && scan::members(line, &self.names, found).is_some() {
-            return Some(());
-        }
-        // What the scan has found so far is found again here.
-        for (name, value) in object::members(line)? {
-            if let Some(i) = self.names.iter().position(|n| n == name.as_bytes()) {
-                found[i] = Some(value);
-            }
-        }
-        Some(())
     }
 
     /// Sets the values of a record whose wanted values are all at the top and written as they are; `None` for others.
@@ -117,18 +108,90 @@ impl Ndjson {
 
 impl Parser for Ndjson {
     fn parse(&self, block: &[u8], out: &mut Events) {
-        let is_utf8 = std::str::from_utf8(block).is_ok();
-        let mut found = vec![None; self.names.len()];
+        let stops = Stops::of(block);
+        let mut scan = Scan {
+            lines: Lines::new(block, &stops),
+            is_utf8: std::str::from_utf8(block).is_ok(),
+            names: &self.names,
+            shape: Shape::default(),
+            found: vec![None; self.names.len()],
+        };
         let mut values = vec![None; self.paths.len()];
-        for_each_record(block, out, |at, line, out| {
-            if self.members(line, is_utf8, &mut found).is_none() {
-                out.reject(at, Reason::Malformed);
-            } else if self.plain(&found, &mut values).is_some() {
+        let mut at = 0;
+        while at < block.len() {
+            let end = match scan.fast(at) {
+                Some(end) if end - at <= MAX_RECORD => end,
+                _ => {
+                    let line = line(block, at);
+                    if !scan.slow(at, line, out) {
+                        at += line.len() + 1;
+                        continue;
+                    }
+                    at + line.len()
+                }
+            };
+            if self.plain(&scan.found, &mut values).is_some() {
                 self.extract.give(at, &values, out);
             } else {
-                self.nested(at, line, &found, out);
+                self.nested(at, &block[at..end], &scan.found, out);
             }
-        });
+            at = end + 1;
+        }
+    }
+}
+
+/// The line at `at`, without its newline.
+fn line(block: &[u8], at: usize) -> &[u8] {
+    let rest = &block[at..];
+    &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())]
+}
+
+/// Finds the members of the wanted names in the lines of a block.
+struct Scan<'p, 'b> {
+    lines: Lines<'b>,
+    is_utf8: bool,
+    names: &'p Names,
+    shape: Shape,
+    /// The values of the last line, each as it is written.
+    found: Vec<Option<&'b [u8]>>,
+}
+
+impl<'b> Scan<'_, 'b> {
+    /// Reads the line at `at`, as far as that can be done fast: where it ends.
+    #[inline]
+    fn fast(&mut self, at: usize) -> Option<usize> {
+        if !self.is_utf8 {
+            std::str::from_utf8(line(self.lines.block, at)).ok()?;
+        }
+        self.found.fill(None);
+        self.shape.follow(self.lines, at, &mut self.found).or_else(|| {
+            self.found.fill(None);
+            self.lines.members(at, self.names, &mut self.found, &mut self.shape)
+        })
+    }
+
+    /// Reads a line in any case; whether it is a record. One that should be is rejected.
+    #[cold]
+    fn slow(&mut self, at: usize, line: &'b [u8], out: &mut Events) -> bool {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.len() > MAX_RECORD {
+            out.reject(at, Reason::TooLong);
+            return false;
+        }
+        if is_blank(line) {
+            return false;
+        }
+        let Some(members) = object::members(line) else {
+            out.reject(at, Reason::Malformed);
+            return false;
+        };
+        self.found.fill(None);
+        for (name, value) in members {
+            if let Some(i) = self.names.find(name.as_bytes(), 0, name.len()) {
+                self.found[i] = Some(value);
+            }
+        }
+        true
     }
 }
 

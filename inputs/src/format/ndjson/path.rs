@@ -1,5 +1,6 @@
 //! Wanted paths, and the values that they lead to.
 
+use super::names::Names;
 use super::object;
 use crate::event::Reason;
 
@@ -24,21 +25,15 @@ enum Step {
 
 impl Path {
     /// Reads a path as `items[].id`, and adds the top-level names that it may start with to `names`.
-    pub(super) fn new(field: &str, names: &mut Vec<Vec<u8>>) -> Path {
+    pub(super) fn new(field: &str, names: &mut Names) -> Path {
         let mut steps = Vec::new();
         for part in field.split('.') {
             let name = part.trim_end_matches("[]");
             steps.push(Step::Member(name.into()));
             steps.extend((name.len()..part.len()).step_by(2).map(|_| Step::Each));
         }
-        let mut place = |name: &str| {
-            names.iter().position(|n| n == name.as_bytes()).unwrap_or_else(|| {
-                names.push(name.into());
-                names.len() - 1
-            })
-        };
         let first = field.split('.').next().unwrap_or(field).trim_end_matches("[]");
-        Path { literal: place(field), root: place(first), steps }
+        Path { literal: names.place(field), root: names.place(first), steps }
     }
 
     /// Whether the path is one top-level name.

@@ -179,13 +179,19 @@ fn depth_has_a_limit() {
 
 /// What both ways of reading find in a line: a line that only one of them takes counts as different when it is the scan.
 fn both_ways(line: &[u8]) -> Result<(), TestCaseError> {
-    let names = vec![b"k".to_vec(), b"ts".to_vec(), b"".to_vec()];
+    let mut names = Names::default();
+    for name in ["k", "ts", ""] {
+        names.place(name);
+    }
     let mut fast = vec![None; names.len()];
-    let scanned = std::str::from_utf8(line).ok().and_then(|_| scan::members(line, &names, &mut fast));
+    let stops = Stops::of(line);
+    let lines = Lines::new(line, &stops);
+    let mut shape = Shape::default();
+    let scanned = std::str::from_utf8(line).ok().and_then(|_| lines.members(0, &names, &mut fast, &mut shape));
     let slow = object::members(line).map(|members| {
         let mut found = vec![None; names.len()];
         for (name, value) in members {
-            if let Some(i) = names.iter().position(|n| n == name.as_bytes()) {
+            if let Some(i) = names.find(name.as_bytes(), 0, name.len()) {
                 found[i] = Some(value);
             }
         }
@@ -232,11 +238,51 @@ proptest! {
             let at = at.index(line.len());
             match byte % 4 {
                 0 => line[at] = byte,
-                1 => line[at] = b"{}[]\",:\\0e-. tn\n"[usize::from(byte >> 4)],
+                1 => line[at] = b"{}[]\",:\\0e-. tn\r"[usize::from(byte >> 4)],
                 2 => drop(line.remove(at)),
                 _ => line.insert(at, line[usize::from(byte) % line.len()]),
             }
             both_ways(&line)?;
         }
+    }
+}
+
+/// A line like many others, with `values` in it and one byte perhaps changed.
+fn similar() -> impl Strategy<Value = Vec<u8>> {
+    let value = prop_oneof!["-?[0-9]{1,12}(\\.[0-9])?", "\"[a-z\\\\\"]{0,20}\"", "true|null|\\[1, 2\\]|\\{\"k\":1\\}"];
+    let layout = prop_oneof![
+        4 => Just(r#"{"ts":A,"k":B,"a longer name than sixteen":C}"#),
+        1 => Just(r#"{ "ts" : A , "k" : B, "k": C }"#),
+        1 => Just(r#"{"ts":A,"x":B,"y":C}"#),
+    ];
+    let edit = prop::option::weighted(0.2, (any::<prop::sample::Index>(), 0x20u8..0x7f));
+    (layout, [value.clone(), value.clone(), value], edit, any::<bool>()).prop_map(|(layout, [a, b, c], edit, crlf)| {
+        let mut line = layout.replace('A', &a).replace('B', &b).replace('C', &c).into_bytes();
+        if let Some((at, byte)) = edit {
+            let at = at.index(line.len());
+            line[at] = byte;
+        }
+        line.extend_from_slice(if crlf { b"\r\n" } else { b"\n" });
+        line
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn a_line_is_read_the_same_whatever_line_is_before(lines in proptest::collection::vec(similar(), 1..12)) {
+        let wanted = fields(&["k"]);
+        let opened = open(&wanted, br#"{"k":1,"ts":1}"#).unwrap();
+        let read = |bytes: &[u8]| {
+            let mut out = Events::new(0);
+            out.begin(bytes, 5, i64::MAX);
+            opened.parser.parse(bytes, &mut out);
+            let events: Vec<_> = out.iter(bytes).map(|e| (e.time, e.weight, e.key.to_vec())).collect();
+            (events, out.rejected().iter().map(|r| r.why).collect::<Vec<_>>())
+        };
+        let alone: Vec<_> = lines.iter().map(|line| read(line)).collect();
+        let (events, rejected): (Vec<_>, Vec<_>) = alone.into_iter().unzip();
+        prop_assert_eq!(read(&lines.concat()), (events.concat(), rejected.concat()));
     }
 }
