@@ -9,6 +9,11 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const MAGICS: [&[u8]; 2] = [GZIP, ZSTD];
 
+/// Whether a stream that begins so is compressed.
+pub(super) fn is_compressed(start: &[u8]) -> bool {
+    MAGICS.iter().any(|magic| start.starts_with(magic))
+}
+
 /// Counts the bytes that pass: its own, and those of all sources together.
 struct Counted<R> {
     inner: R,

@@ -75,12 +75,19 @@ impl<'a> Lines<'a> {
     }
 
     /// A value in which objects and arrays are nested at most `depth` deep.
-    #[inline]
+    #[inline(always)]
     pub(super) fn value(self, at: usize, depth: usize) -> Option<usize> {
-        let block = self.block;
-        match *block.get(at)? {
+        match *self.block.get(at)? {
             b'"' => self.string(at + 1),
-            b'-' | b'0'..=b'9' => number(block, at),
+            b'-' | b'0'..=b'9' => number(self.block, at),
+            _ => self.other(at, depth),
+        }
+    }
+
+    #[inline(never)]
+    fn other(self, at: usize, depth: usize) -> Option<usize> {
+        let block = self.block;
+        match block[at] {
             b'{' => self.object(at + 1, depth.checked_sub(1)?),
             b'[' => self.array(at + 1, depth.checked_sub(1)?),
             b't' => word(block, at, b"true"),
@@ -120,13 +127,19 @@ impl<'a> Lines<'a> {
     }
 
     /// A string from behind its opening quote.
-    #[inline]
-    fn string(self, mut at: usize) -> Option<usize> {
+    #[inline(always)]
+    fn string(self, at: usize) -> Option<usize> {
+        let end = self.stops.next(at);
+        if self.block.get(end) == Some(&b'"') { Some(end + 1) } else { self.string_with_escapes(end) }
+    }
+
+    /// The rest of a string, from a stop that is no quote.
+    #[inline(never)]
+    fn string_with_escapes(self, mut at: usize) -> Option<usize> {
         loop {
-            at = self.stops.next(at);
             match *self.block.get(at)? {
                 b'"' => return Some(at + 1),
-                b'\\' => at = escape(self.block, at + 1)?,
+                b'\\' => at = self.stops.next(escape(self.block, at + 1)?),
                 _ => return None,
             }
         }

@@ -14,18 +14,22 @@ impl Stops {
         let (windows, rest) = block.as_chunks::<WINDOW>();
         let mut last = [0; WINDOW];
         last[..rest.len()].copy_from_slice(rest);
-        Stops(windows.iter().chain([&last]).map(stops).collect())
+        let mut words = Vec::with_capacity(windows.len() + 2);
+        words.extend(windows.iter().chain([&last]).map(stops));
+        words.push(u64::MAX);
+        Stops(words)
     }
 
     /// The first stop at `at` or after it, which must be in the block or its end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&self, at: usize) -> usize {
         let (word, bit) = (at / WINDOW, at % WINDOW);
-        let bits = self.0[word] >> bit;
+        // The next 64 bits, wherever they begin: whether a string reaches over a word's end could only be guessed.
+        let bits = self.0[word] >> bit | self.0[word + 1] << 1 << (WINDOW - 1 - bit);
         if bits != 0 { at + bits.trailing_zeros() as usize } else { self.beyond(word + 1) }
     }
 
-    #[inline]
+    #[inline(never)]
     fn beyond(&self, mut word: usize) -> usize {
         while self.0[word] == 0 {
             word += 1;
