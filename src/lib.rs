@@ -1,7 +1,7 @@
 //! The program, in the order in which data meets the modules:
 //!
 //! [`cli`] (what was typed) -> [`settings`] (what is valid) -> [`job`] (inputs -> dataflow) -> [`sink`] (rows), with
-//! [`rejects`] beside it for what cannot be counted, [`progress`] and [`summary`] for people, and [`cluster`] for the
+//! [`rejects`] beside it for what cannot be counted, [`progress`] and [`summary`] (with [`meters`] and [`latency`]) for people, and [`cluster`] for the
 //! connections between processes. [`generate`] makes events to try it on, [`sketches`] compares the sketches.
 //!
 //! The same job fills the [`store`], which [`query`] answers from.
@@ -12,6 +12,7 @@ pub mod cli;
 pub mod cluster;
 pub mod generate;
 pub mod job; // start here
+pub mod latency;
 pub mod machine;
 pub mod meters;
 pub mod progress;

@@ -6,17 +6,19 @@ use std::time::Duration;
 use hitters_inputs::event::Reason;
 use jiff::SignedDuration;
 
+use crate::latency::Longest;
 use crate::sink::number::thousands;
 
 /// The counts of a run, shown as a few lines without a newline at the end:
 ///
 /// ```text
 /// 20,000,000 events, 12 windows, 8.21 s, 2,436,054 events/s
+/// latency: windows 42 ms, early results 61 ms
 /// rejected 1,234: malformed 1,000, bad time 234
 /// late 120 for 1m windows, 3 for 1h windows
 /// ```
 ///
-/// The second and third line are there when there is something to say.
+/// All but the first line are there when there is something to say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Events that were read.
@@ -30,6 +32,8 @@ pub struct Summary {
     pub windows: u64,
     /// How long the run took.
     pub elapsed: Duration,
+    /// How long results took.
+    pub longest: Longest,
 }
 
 impl Summary {
@@ -85,6 +89,9 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_run(f)?;
+        if self.longest != Longest::default() {
+            write!(f, "\n{}", self.longest)?;
+        }
         self.write_rejected(f)?;
         self.write_late(f)
     }
@@ -113,6 +120,7 @@ mod tests {
             events: 1,
             windows: 0,
             elapsed: Duration::ZERO,
+            longest: Longest { close: Some(Duration::from_millis(42)), early: None },
             rejected: vec![(Reason::BadTime, 234), (Reason::Malformed, 1000), (Reason::Future, 0)],
             late: vec![
                 (SignedDuration::from_mins(1), 120),
@@ -122,6 +130,7 @@ mod tests {
         };
         let expected = "\
 1 event, 0 windows, 0.00 s, 0 events/s
+latency: windows 42 ms
 rejected 1,234: malformed 1,000, bad time 234
 late 120 for 1m windows, 3 for 1h windows";
         assert_eq!(run.to_string(), expected);

@@ -16,7 +16,7 @@ use crate::ingest::{Ingest, IngestSettings};
 use crate::mark::Mark;
 use crate::operators::count::{Watch, count};
 use crate::operators::deliver::{Outlet, deliver};
-use crate::operators::early::{Dispatch, early};
+use crate::operators::early::{Dispatch, Ticks, early};
 use crate::operators::rank::rank;
 use crate::parcel::Parcel;
 use crate::ranking::Ranking;
@@ -71,16 +71,16 @@ pub fn run(
     mut watch: impl Watch + Clone + 'static,
 ) {
     let (me, workers) = (worker.index(), worker.peers());
-    let tick_every = (settings.early.as_millis() / EPOCH.as_millis()).clamp(1, u64::MAX.into()) as u64;
+    let tick_every = tick_every(settings.early);
     let probe = ProbeHandle::new();
-    let (mut parcels, mut dispatches) = build(worker, settings, tick_every, give, &probe, &watch);
+    let began = Instant::now();
+    let (mut parcels, mut dispatches) = build(worker, settings, began, give, &probe, &watch);
     let ingest = IngestSettings {
         windows: settings.count.windows.clone(),
         exact: settings.exact,
         sketch: settings.sketch.clone(),
     };
     let mut ingest = Ingest::new(&ingest, me, workers);
-    let began = Instant::now();
     let (mut epoch, mut last_read) = (0u64, began);
     loop {
         let step = if probe.less_than(&epoch.saturating_sub(AHEAD)) {
@@ -130,16 +130,21 @@ pub fn run(
 type ParcelInput = InputHandle<u64, CapacityContainerBuilder<Parcel>>;
 type DispatchInput = InputHandle<u64, CapacityContainerBuilder<Vec<Dispatch>>>;
 
+/// How many epochs there are from one early ranking to the next.
+fn tick_every(early: Duration) -> u64 {
+    (early.as_millis() / EPOCH.as_millis()).clamp(1, u64::MAX.into()) as u64
+}
+
 /// Builds the dataflow: the exact path and the fast path, as far as they are wanted. The same on every worker.
 fn build(
     worker: &mut Worker,
     settings: &JobSettings,
-    tick_every: u64,
+    began: Instant,
     give: impl FnMut(Ranking) + 'static,
     probe: &ProbeHandle<u64>,
     watch: &(impl Watch + Clone + 'static),
 ) -> (Option<ParcelInput>, Option<DispatchInput>) {
-    let workers = worker.peers();
+    let (workers, tick_every) = (worker.peers(), tick_every(settings.early));
     let outlet = Rc::new(RefCell::new(Outlet::new(give)));
     worker.dataflow(|scope| {
         let parcels = settings.exact.then(|| {
@@ -151,7 +156,8 @@ fn build(
         let dispatches = settings.sketch.is_some().then(|| {
             let (input, dispatches) = scope.new_input::<Vec<Dispatch>>();
             let gather = Gather::new(settings.count.windows.clone(), settings.count.k, !settings.exact, workers);
-            early(dispatches, gather, tick_every, outlet.clone(), probe, watch.clone());
+            let ticks = Ticks { every: tick_every, began };
+            early(dispatches, gather, ticks, outlet.clone(), probe, watch.clone());
             input
         });
         (parcels, dispatches)

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
 
+use crate::time::First;
+
 /// The longest record that is read, in bytes. A longer one is rejected as [`Reason::TooLong`].
 pub const MAX_RECORD: usize = 1 << 20;
 
@@ -110,6 +112,7 @@ pub struct Events {
     latest: i64,
     /// The highest event time.
     highest: i64,
+    last_time: First,
 }
 
 impl Events {
@@ -124,6 +127,7 @@ impl Events {
             arrival: 0,
             latest: i64::MAX,
             highest: i64::MIN,
+            last_time: First::default(),
         }
     }
 
@@ -141,6 +145,11 @@ impl Events {
     /// The time given to records that carry none.
     pub fn arrival(&self) -> i64 {
         self.arrival
+    }
+
+    /// What the next time may have in common with the last.
+    pub(crate) fn last_time(&mut self) -> &mut First {
+        &mut self.last_time
     }
 
     /// Adds the event of the record that starts at `at`, or rejects it when its time is beyond the latest accepted

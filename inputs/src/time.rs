@@ -8,6 +8,8 @@ mod rfc3339;
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::{Offset, TimeZone};
 
+pub use epoch::First;
+
 /// How a time field is written.
 ///
 /// Whatever the format, times outside the years 0001 to 9999 (UTC) are not times.
@@ -57,10 +59,15 @@ impl TimeFormat {
     }
 
     /// Reads a time as milliseconds since the Unix epoch, rounded down; `None` when it is not one.
-    #[inline]
     pub fn parse(&self, text: &[u8]) -> Option<i64> {
+        self.parse_after(text, &mut First::default())
+    }
+
+    /// As [`TimeFormat::parse`], faster when the time `first` was used for last began the same. Any will do.
+    #[inline]
+    pub fn parse_after(&self, text: &[u8], first: &mut First) -> Option<i64> {
         match self {
-            TimeFormat::Auto => epoch::fast(text).or_else(|| auto(text)),
+            TimeFormat::Auto => epoch::fast(text, first).or_else(|| auto(text)),
             TimeFormat::Seconds => epoch::parse(text, Some(epoch::Unit::Seconds)),
             TimeFormat::Millis => epoch::parse(text, Some(epoch::Unit::Millis)),
             TimeFormat::Micros => epoch::parse(text, Some(epoch::Unit::Micros)),

@@ -11,6 +11,7 @@ use hitters_inputs::feed::{Batch, Bound, Feed, Reader};
 use hitters_inputs::source::Pull;
 
 use super::{News, RunError};
+use crate::latency::Latency;
 use crate::meters::Meters;
 use crate::rejects::Rejects;
 
@@ -18,7 +19,10 @@ use crate::rejects::Rejects;
 pub(super) struct Shared {
     pub(super) feed: Arc<Feed>,
     pub(super) seed: u64,
+    /// How many workers this process has.
+    pub(super) workers: usize,
     pub(super) meters: Arc<Meters>,
+    pub(super) latency: Arc<Latency>,
     pub(super) rejects: Option<Arc<Rejects>>,
     /// The window lengths as typed.
     pub(super) lengths: Arc<[String]>,
@@ -29,6 +33,9 @@ pub(super) struct Shared {
 /// One worker's.
 pub(super) struct Intake {
     reader: Reader,
+    /// Which worker of this process it is.
+    worker: usize,
+    latency: Arc<Latency>,
     tally: Tally,
     partial: Arc<Mutex<Vec<String>>>,
 }
@@ -42,10 +49,17 @@ struct Tally {
 }
 
 impl Intake {
-    pub(super) fn new(shared: &Shared, news: SyncSender<News>) -> Self {
-        let Shared { feed, seed, meters, rejects, lengths, partial } = shared;
+    /// The intake of the `worker`-th of all workers.
+    pub(super) fn new(shared: &Shared, worker: usize, news: SyncSender<News>) -> Self {
+        let Shared { feed, seed, workers, meters, latency, rejects, lengths, partial } = shared;
         let tally = Tally { meters: meters.clone(), rejects: rejects.clone(), lengths: lengths.clone(), news };
-        Intake { reader: Reader::new(feed.clone(), *seed), tally, partial: partial.clone() }
+        Intake {
+            reader: Reader::new(feed.clone(), *seed),
+            worker: worker % workers,
+            latency: latency.clone(),
+            tally,
+            partial: partial.clone(),
+        }
     }
 }
 
@@ -68,11 +82,13 @@ impl job::Intake for Intake {
 
     fn settle(&mut self, ingest: &mut Ingest) -> Mark {
         let bound = self.reader.settle(|batch| self.tally.take(&batch, ingest));
-        match bound {
+        let mark = match bound {
             Bound::At(highest) => Mark::At(ingest.windows().watermark(Some(highest))),
             Bound::Idle(highest) => Mark::Idle(ingest.windows().watermark(highest)),
             Bound::Done => Mark::Done,
-        }
+        };
+        self.latency.promised(self.worker, mark);
+        mark
     }
 }
 

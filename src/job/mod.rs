@@ -23,6 +23,7 @@ use hitters_inputs::feed::{Feed, FeedError};
 use jiff::SignedDuration;
 
 use crate::cluster::{self, ClusterError, ClusterSettings, Hello};
+use crate::latency::Latency;
 use crate::meters::Meters;
 use crate::progress::{Progress, Snapshot};
 use crate::rejects::Rejects;
@@ -107,6 +108,7 @@ enum News {
 struct Tell {
     news: SyncSender<News>,
     meters: Arc<Meters>,
+    latency: Arc<Latency>,
     /// Which worker of this process it is, and where full counts go.
     keep: Option<(usize, SyncSender<Kept>)>,
 }
@@ -133,6 +135,10 @@ impl Watch for Tell {
         }
     }
 
+    fn early(&mut self, took: Duration) {
+        self.latency.early(took);
+    }
+
     fn failed(&mut self, error: JobError) {
         // A receiver that is gone has ended the run already.
         let _ = self.news.send(News::Failed(error.into()));
@@ -154,13 +160,16 @@ pub fn run(settings: Settings) -> Result<Outcome, RunError> {
         settings.store.as_ref().map(|(dir, retention)| open_store(dir, *retention, &settings.job.count)).transpose()?;
     let rejects = settings.rejects.as_deref().map(create_rejects).transpose()?.map(Arc::new);
     let meters = Arc::new(Meters::new(settings.lengths.len()));
+    let latency = Arc::new(Latency::new(settings.job.count.windows.lengths.clone(), settings.workers));
     let feed = Arc::new(Feed::new(&settings.inputs, settings.feed)?);
     let in_cluster = settings.cluster.is_some();
     let (start, seed) = members(settings.cluster, settings.workers)?;
     let shared = Shared {
         feed: feed.clone(),
         seed,
+        workers: settings.workers,
         meters: meters.clone(),
+        latency: latency.clone(),
         rejects: rejects.clone(),
         lengths: settings.lengths.into(),
         partial: Arc::default(),
@@ -178,7 +187,7 @@ pub fn run(settings: Settings) -> Result<Outcome, RunError> {
         events: meters.events(),
         watermark: meters.watermark(),
     };
-    let Some(windows) = write(&rankings, sink.as_mut(), snapshot, in_cluster)? else {
+    let Some(windows) = write(&rankings, sink.as_mut(), snapshot, &latency, in_cluster)? else {
         return Ok(Outcome::default());
     };
     workers.join().unwrap_or_else(|_| Err("it panicked".into())).map_err(RunError::Worker)?;
@@ -192,6 +201,7 @@ pub fn run(settings: Settings) -> Result<Outcome, RunError> {
         late: lengths.zip(meters.late()).collect(),
         windows,
         elapsed: began.elapsed(),
+        longest: latency.longest(),
     };
     let partial = std::mem::take(&mut *partial.lock().expect("no one panics while adding a problem"));
     // Nobody may be reading standard error any more; the exit status says enough then.
@@ -250,8 +260,8 @@ fn spawn(
 ) -> Result<JoinHandle<Result<(), String>>, RunError> {
     let work = move |worker: &mut Worker| {
         let keep = keep.clone().map(|keep| (worker.index(), keep));
-        let tell = Tell { news: news.clone(), meters: shared.meters.clone(), keep };
-        let mut intake = Intake::new(&shared, news.clone());
+        let tell = Tell { news: news.clone(), meters: shared.meters.clone(), latency: shared.latency.clone(), keep };
+        let mut intake = Intake::new(&shared, worker.index(), news.clone());
         let news = news.clone();
         // When nobody listens any more, the run is over.
         let give = move |ranking| drop(news.send(News::Ranking(ranking)));
@@ -267,6 +277,7 @@ fn write(
     rankings: &Receiver<News>,
     sink: &mut dyn Sink,
     snapshot: impl Fn() -> Snapshot,
+    latency: &Latency,
     in_cluster: bool,
 ) -> Result<Option<u64>, RunError> {
     let mut progress = Progress::on_stderr();
@@ -275,8 +286,13 @@ fn write(
         let written = match rankings.recv_timeout(PROGRESS) {
             Ok(News::Failed(error)) => return Err(error),
             Ok(News::Ranking(ranking)) => {
-                windows += u64::from(ranking.state == State::Final);
-                if reader_gone { Ok(()) } else { sink.write(&ranking) }
+                let is_final = ranking.state == State::Final;
+                windows += u64::from(is_final);
+                let written = if reader_gone { Ok(()) } else { sink.write(&ranking) };
+                if is_final {
+                    latency.closed(ranking.window.end);
+                }
+                written
             }
             Err(RecvTimeoutError::Timeout) => {
                 progress.show(&snapshot());

@@ -56,7 +56,7 @@ fn is_early(table: &str) -> bool {
 
 fn lines(text: &str, like: bool) -> Vec<String> {
     let plain = |line: &str| if like { numberless(line) } else { timeless(line) };
-    text.trim_end().lines().map(plain).collect()
+    text.trim_end().lines().filter(|line| !line.starts_with("latency: ")).map(plain).collect()
 }
 
 /// A line without the seconds and the rate of a summary.

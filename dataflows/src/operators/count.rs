@@ -1,6 +1,7 @@
 //! Exact counting, and the changes of each window's best keys.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use differential_dataflow::{AsCollection, VecCollection};
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,8 @@ pub trait Watch {
     fn counted(&mut self, _counted: Counted) {}
     /// All windows that end by then were told in [`counted`](Watch::counted).
     fn counted_all(&mut self, _until: i64) {}
+    /// Early rankings were given, so long after the last moment of which they count the events.
+    fn early(&mut self, _took: Duration) {}
     /// Counting cannot go on.
     fn failed(&mut self, error: JobError);
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
@@ -15,6 +16,7 @@ use super::count::Watch;
 use super::deliver::Outlet;
 use crate::gather::{Gather, Notice};
 use crate::ingest::Summary;
+use crate::job::EPOCH;
 use crate::mark::Mark;
 use crate::ranking::Ranking;
 use crate::sketch::{AnySketch, Sketch};
@@ -47,21 +49,30 @@ impl Dispatch {
     }
 }
 
+/// When early rankings are due.
+#[derive(Clone, Copy, Debug)]
+pub struct Ticks {
+    /// How many epochs apart.
+    pub every: u64,
+    /// When the first epoch began.
+    pub began: Instant,
+}
+
 /// Gives early rankings at every tick, and what else [`Gather`] finds due at the end of every epoch.
 ///
-/// Ticks are `tick_every` epochs apart. An early ranking is of one cut: it counts the events of all epochs before its
+/// An early ranking is of one cut: it counts the events of all epochs before its
 /// tick and none after, whatever worker read them, and comes out when the frontier reaches the tick. Everything goes to
 /// the first worker, which keeps one merged sketch for every open window.
 pub fn early(
     dispatches: StreamVec<'_, u64, Dispatch>,
     mut gather: Gather,
-    tick_every: u64,
+    ticks: Ticks,
     outlet: Rc<RefCell<Outlet>>,
     probe: &ProbeHandle<u64>,
     mut watch: impl Watch + 'static,
 ) {
     let mut epochs = BTreeMap::<u64, Vec<Dispatch>>::new();
-    let mut next_tick = tick_every;
+    let mut next_tick = ticks.every;
     let given = dispatches.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(
         Exchange::new(|_: &Dispatch| 0),
         "Early",
@@ -71,7 +82,7 @@ pub fn early(
                     let Some(&epoch) = time.least() else { return };
                     epochs.entry(epoch).or_default().extend(batches.flat_map(|batch| batch.drain(..)));
                 });
-                let mut give = |rankings: Result<Vec<Ranking>, JobError>| match rankings {
+                let give = |rankings: Result<Vec<Ranking>, JobError>, watch: &mut dyn Watch| match rankings {
                     Ok(rankings) => rankings.into_iter().for_each(|ranking| outlet.borrow_mut().give(ranking)),
                     Err(error) => watch.failed(error),
                 };
@@ -81,20 +92,30 @@ pub fn early(
                     // Nothing of an epoch before the tick is missing, and nothing of a later one was taken.
                     let due = !frontier.less_than(&next_tick) && epoch.is_none_or(|epoch| epoch >= next_tick);
                     if due && !frontier.is_empty() {
-                        give(gather.early());
+                        let rankings = gather.early();
+                        let any = rankings.as_ref().is_ok_and(|rankings| !rankings.is_empty());
+                        give(rankings, &mut watch);
+                        if any {
+                            watch.early(ticks.began.elapsed().saturating_sub(epochs_long(next_tick)));
+                        }
                         let reached =
                             frontier.frontier().first().copied().unwrap_or(next_tick).min(epoch.unwrap_or(u64::MAX));
-                        next_tick = (reached / tick_every + 1) * tick_every;
+                        next_tick = (reached / ticks.every + 1) * ticks.every;
                         continue;
                     }
                     let Some(epoch) = epoch else { break };
                     let dispatches = epochs.remove(&epoch).into_iter().flatten();
                     let taken = dispatches.map(Dispatch::unpack).try_for_each(|notice| gather.take(notice?));
-                    give(taken.and_then(|()| gather.close()));
+                    give(taken.and_then(|()| gather.close()), &mut watch);
                 }
                 watch.watermark(gather.watermark());
             }
         },
     );
     given.probe_with(probe);
+}
+
+/// How long so many epochs are.
+fn epochs_long(epochs: u64) -> Duration {
+    EPOCH.saturating_mul(u32::try_from(epochs).unwrap_or(u32::MAX))
 }

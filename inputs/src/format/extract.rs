@@ -118,7 +118,7 @@ impl Extract {
     /// The reason for which the record gives no event.
     #[inline]
     pub fn try_give(&self, at: usize, values: &[Option<&[u8]>], out: &mut Events) -> Result<(), Reason> {
-        let (time, weight) = self.time_and_weight(values, out.arrival())?;
+        let (time, weight) = self.time_and_weight(values, out)?;
         match values[..self.parts] {
             [key] => out.push(at, time, weight, key.ok_or(Reason::MissingField)?),
             ref parts => out.push(at, time, weight, &composite(parts).ok_or(Reason::MissingField)?),
@@ -127,10 +127,13 @@ impl Extract {
     }
 
     #[inline]
-    fn time_and_weight(&self, values: &[Option<&[u8]>], arrival: i64) -> Result<(i64, u64), Reason> {
+    fn time_and_weight(&self, values: &[Option<&[u8]>], out: &mut Events) -> Result<(i64, u64), Reason> {
         let time = match self.time {
-            None => arrival,
-            Some(i) => self.time_format.parse(values[i].ok_or(Reason::MissingField)?).ok_or(Reason::BadTime)?,
+            None => out.arrival(),
+            Some(i) => {
+                let text = values[i].ok_or(Reason::MissingField)?;
+                self.time_format.parse_after(text, out.last_time()).ok_or(Reason::BadTime)?
+            }
         };
         let weight = match self.weight {
             None => 1,
