@@ -70,6 +70,8 @@ pub struct Settings {
     pub output: Option<String>,
     /// The directory that keeps history, and for how long.
     pub store: Option<(PathBuf, Retention)>,
+    /// Where to serve results over HTTP.
+    pub listen: Option<String>,
     /// The file for rejected records.
     pub rejects: Option<PathBuf>,
     /// Whether rejected records make the run a failure.
@@ -115,6 +117,7 @@ impl Settings {
             cluster: cluster(args, workers)?,
             output: args.output.clone(),
             store,
+            listen: listen(args)?,
             rejects: args.rejects.clone(),
             strict: args.strict,
         })
@@ -147,6 +150,11 @@ fn store(args: &RunArgs) -> Result<Option<(PathBuf, Retention)>, SettingsError> 
     ensure("--store", args.mode != "approx", "history is made of exact counts; give --mode both or exact")?;
     ensure("--store", args.processes == 1, "a store takes the counts of one process; leave -n out")?;
     Ok(Some((dir, retain.unwrap_or_default())))
+}
+
+fn listen(args: &RunArgs) -> Result<Option<String>, WrongOption> {
+    ensure("--listen", args.listen.is_none() || args.process == 0, "results come from process 0; listen there")?;
+    Ok(args.listen.clone())
 }
 
 /// The sketch that each worker's of a window begins as, when there are so many workers in all processes.

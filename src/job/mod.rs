@@ -5,7 +5,7 @@ mod intake;
 mod keep;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -23,13 +23,18 @@ use hitters_inputs::feed::{Feed, FeedError};
 use jiff::SignedDuration;
 
 use crate::cluster::{self, ClusterError, ClusterSettings, Hello};
+use crate::http::command::{Door, ServeError};
+use crate::http::server::Server;
 use crate::meters::Meters;
 use crate::progress::{Progress, Snapshot};
+use crate::query::history::History;
+use crate::query::live::Live;
 use crate::rejects::Rejects;
 use crate::settings::Settings;
 use crate::sink::terminal::Terminal;
 use crate::sink::{self, Sink, UnknownSink};
 use crate::store::error::StoreError;
+use crate::store::reader::Store;
 use crate::store::retain::Retention;
 use crate::store::writer::Writer;
 use crate::summary::Summary;
@@ -38,6 +43,8 @@ use keep::{Kept, keep};
 
 /// How many rankings may wait to be written before the job waits for the writer.
 const AHEAD: usize = 64;
+/// Memory for segments that were read to answer questions.
+const SERVED_MEMORY: u64 = 256 << 20;
 /// How often progress is shown.
 const PROGRESS: Duration = Duration::from_millis(200);
 
@@ -56,6 +63,9 @@ pub enum RunError {
     /// History cannot be kept.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Results cannot be served.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     /// There is no such output.
     #[error(transparent)]
     Sink(#[from] UnknownSink),
@@ -152,6 +162,7 @@ pub fn run(settings: Settings) -> Result<Outcome, RunError> {
     let mut sink = open_sink(settings.output.as_deref())?;
     let store =
         settings.store.as_ref().map(|(dir, retention)| open_store(dir, *retention, &settings.job.count)).transpose()?;
+    let door = settings.listen.as_deref().map(Door::open).transpose()?;
     let rejects = settings.rejects.as_deref().map(create_rejects).transpose()?.map(Arc::new);
     let meters = Arc::new(Meters::new(settings.lengths.len()));
     let feed = Arc::new(Feed::new(&settings.inputs, settings.feed)?);
@@ -166,11 +177,13 @@ pub fn run(settings: Settings) -> Result<Outcome, RunError> {
         partial: Arc::default(),
     };
     let partial = shared.partial.clone();
+    let served = door.map(|door| serve(door, &settings.job, settings.store.as_ref(), &meters)).transpose()?;
+    let (live, server) = served.unzip();
     let lengths = settings.job.count.windows.lengths.clone();
     let (news, rankings) = sync_channel(AHEAD);
-    let keep = store.map(|writer| start_keeping(writer, settings.workers, news.clone())).transpose()?;
-    // Both go on when nobody reads the output any more.
-    let in_cluster = in_cluster || keep.is_some();
+    let keep = store.map(|writer| start_keeping(writer, settings.workers, news.clone(), live.clone())).transpose()?;
+    // All of these go on when nobody reads the output any more.
+    let in_cluster = in_cluster || keep.is_some() || server.is_some();
     let workers = spawn(start, settings.job, shared, news, keep)?;
     let snapshot = || Snapshot {
         bytes: feed.taken(),
@@ -178,9 +191,10 @@ pub fn run(settings: Settings) -> Result<Outcome, RunError> {
         events: meters.events(),
         watermark: meters.watermark(),
     };
-    let Some(windows) = write(&rankings, sink.as_mut(), snapshot, in_cluster)? else {
+    let Some(windows) = write(&rankings, sink.as_mut(), live.as_deref(), snapshot, in_cluster)? else {
         return Ok(Outcome::default());
     };
+    server.into_iter().for_each(Server::stop);
     workers.join().unwrap_or_else(|_| Err("it panicked".into())).map_err(RunError::Worker)?;
     if let Some(rejects) = rejects {
         rejects.finish().map_err(|error| RunError::Rejects { path: rejects.path().display().to_string(), error })?;
@@ -213,8 +227,27 @@ fn open_store(dir: &Path, retention: Retention, count: &CountSettings) -> Result
 }
 
 /// Starts the thread that writes the store. It holds `news` to its end, so that the run does not end before it.
-fn start_keeping(writer: Writer, workers: usize, news: SyncSender<News>) -> Result<SyncSender<Kept>, RunError> {
-    keep(writer, workers, news).map_err(|error| RunError::Worker(error.to_string()))
+fn start_keeping(
+    writer: Writer,
+    workers: usize,
+    news: SyncSender<News>,
+    live: Option<Arc<Live>>,
+) -> Result<SyncSender<Kept>, RunError> {
+    keep(writer, workers, news, live).map_err(|error| RunError::Worker(error.to_string()))
+}
+
+/// Starts to serve what the job will know and store.
+fn serve(
+    door: Door,
+    job: &JobSettings,
+    store: Option<&(PathBuf, Retention)>,
+    meters: &Arc<Meters>,
+) -> Result<(Arc<Live>, Server), RunError> {
+    let shortest = job.count.windows.lengths.iter().copied().min().unwrap_or(1);
+    let live = Arc::new(Live::new(shortest, job.sketch.is_some(), meters.clone()));
+    let store = store.map(|(dir, _)| Store::open(dir, SERVED_MEMORY)).transpose()?;
+    let server = door.serve(History::of_job(live.clone(), store))?;
+    Ok((live, server))
 }
 
 fn create_rejects(path: &Path) -> Result<Rejects, RunError> {
@@ -262,10 +295,12 @@ fn spawn(
 }
 
 /// Writes rankings as they come, until the workers are done; how many windows closed, or `None` when the reader of the
-/// output has gone. Then the process may end, except `in_cluster`, where the others still count on it, and with a store.
+/// output has gone. Then the process may end, except `in_cluster`, where the others still count on it, and with a store or
+/// a server.
 fn write(
     rankings: &Receiver<News>,
     sink: &mut dyn Sink,
+    live: Option<&Live>,
     snapshot: impl Fn() -> Snapshot,
     in_cluster: bool,
 ) -> Result<Option<u64>, RunError> {
@@ -276,6 +311,10 @@ fn write(
             Ok(News::Failed(error)) => return Err(error),
             Ok(News::Ranking(ranking)) => {
                 windows += u64::from(ranking.state == State::Final);
+                let ranking = Arc::new(ranking);
+                if let Some(live) = live {
+                    live.take(ranking.clone());
+                }
                 if reader_gone { Ok(()) } else { sink.write(&ranking) }
             }
             Err(RecvTimeoutError::Timeout) => {

@@ -17,7 +17,7 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// The program with arguments, and without the cluster secret of whoever runs the tests.
 pub fn hitters<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hitters"));
-    command.args(arguments).env_remove("HITTERS_CLUSTER_SECRET");
+    command.args(arguments).env_remove("HITTERS_CLUSTER_SECRET").env_remove("HITTERS_TOKEN");
     command
 }
 
@@ -87,6 +87,26 @@ impl Running {
             self.listen_until(deadline);
             assert!(self.streams > 0, "it ended without output: {}", self.stderr());
         }
+    }
+
+    /// Waits until a line with `text` is on standard error, and returns it.
+    pub fn wait_for_error(&mut self, text: &str, within: Duration) -> String {
+        let deadline = Instant::now() + within;
+        loop {
+            let said = self.stderr();
+            let whole = said.split_inclusive('\n').find(|line| line.contains(text) && line.ends_with('\n'));
+            if let Some(line) = whole {
+                return line.trim_end().to_owned();
+            }
+            assert!(self.streams > 0, "it ended without saying \"{text}\": {said}");
+            self.listen_until(deadline);
+        }
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// As `kill -9`.
