@@ -4,6 +4,7 @@
 #[path = "http/client.rs"]
 mod client;
 mod history;
+mod reference;
 mod support;
 
 use std::io::{Read, Write};
@@ -12,7 +13,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use client::{Reply, ask, connect, get, get_with, read, send};
+use client::{Reply, ask, connect, get, get_with, read, send, send_all};
 use history::{HOUR, MINUTE, NEW_YEAR, Random, Truth, some_days};
 use hitters::http::access::Access;
 use hitters::http::limits::Limits;
@@ -180,7 +181,7 @@ fn the_description_is_of_what_there_is() {
     }
     let metrics = get(server.address(), "/metrics");
     for line in [
-        "hitters_http_requests_total{route=\"/openapi.json\",status=\"200\"} 2",
+        "hitters_http_requests_total{route=\"/openapi.json\",status=\"200\"} 3",
         "hitters_http_request_duration_seconds_count{route=\"/v1/health\"}",
         "hitters_store_windows{level=\"10m\"}",
         "hitters_store_keys",
@@ -280,7 +281,7 @@ fn clients_that_speak_badly() {
     begins(b"GET / HTTP/9.9\r\n\r\n", "400");
     begins(b"GET /v1/topk HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", "400");
     for cut in ["", "GET", "GET / HTTP/1.1\r\nhost: local"] {
-        assert_eq!(send(at, cut.as_bytes()), "");
+        assert_eq!(send_all(at, cut.as_bytes()), "");
     }
     // Several at once on one connection are answered in turn.
     let one = "GET /v1/topk?k=1 HTTP/1.1\r\nhost: localhost\r\n\r\n";
@@ -292,7 +293,7 @@ fn clients_that_speak_badly() {
         assert_eq!((next.status, keys_and_counts(&next.json())), (200, keys_and_counts(&first.json())));
     }
     let random: Vec<Vec<u8>> = (0..100).map(|seed| noise(&mut Random(seed))).collect();
-    random.iter().for_each(|bytes| drop(send(at, bytes)));
+    random.iter().for_each(|bytes| drop(send_all(at, bytes)));
     assert_eq!(get(at, "/v1/health").text(), "{\"status\":\"ok\"}");
 }
 

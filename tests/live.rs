@@ -32,7 +32,6 @@ fn ranking(random: &mut Random, start: i64, counts: &Counts, open: bool) -> Rank
     let total = counts.values().map(|&count| u128::from(count)).sum();
     let mut rows = top(counts.clone(), K);
     if open {
-        let unlisted = counts.values().copied().collect::<Vec<_>>();
         let hidden = |key: &[u8], rows: &[hitters_dataflows::ranking::Row]| !rows.iter().any(|row| row.key == key);
         for row in &mut rows {
             let count = row.estimate.count;
@@ -41,7 +40,6 @@ fn ranking(random: &mut Random, start: i64, counts: &Counts, open: bool) -> Rank
         }
         let highest = counts.iter().filter(|(key, _)| hidden(key, &rows)).map(|(_, count)| *count).max().unwrap_or(0);
         rows.iter_mut().for_each(|row| row.certified = row.estimate.low > highest);
-        drop(unlisted);
     }
     let window = Window { start, end: start + MINUTE };
     Ranking { window, state: if open { State::Early } else { State::Final }, total, confidence: 1.0, rows }

@@ -63,8 +63,8 @@ pub(super) fn windows(site: &Site, asked: &Asked) -> Result<Reply, Refusal> {
         let stored = catalog.as_deref().zip(level);
         let is_stored = |start: i64| stored.is_some_and(|(catalog, level)| catalog.window(level, start).is_some());
         if let Some((known, _)) = &known {
-            let here = |w: Window| w.end - w.start == length && w.start < to && w.end > from && !is_stored(w.start);
-            let not_stored = known.rankings().rev().filter(|ranking| here(ranking.window)).take(limit);
+            let here = |w: Window| w.start < to && w.end > from && !is_stored(w.start);
+            let not_stored = known.of_length(length).rev().filter(|ranking| here(ranking.window)).take(limit);
             rows.extend(not_stored.map(|r| Kept { window: r.window, state: r.state, keys: None, total: r.total }));
         }
         if let Some((catalog, level)) = stored {

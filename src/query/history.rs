@@ -67,7 +67,7 @@ impl History {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub fn span(&self) -> Result<Option<(i64, i64)>, StoreError> {
-        let known = self.live.as_ref().and_then(|live| live.known().span());
+        let known = self.live.as_ref().and_then(|live| live.known().span(live.length()));
         let spans = [self.catalog()?.and_then(|catalog| catalog.span()), known];
         Ok(spans.into_iter().flatten().reduce(|(a, b), (c, d)| (a.min(c), b.max(d))))
     }
@@ -86,7 +86,9 @@ impl History {
     /// [`StoreError`] when the store cannot be read.
     pub fn open_from(&self) -> Result<Option<i64>, StoreError> {
         let Some(live) = &self.live else { return Ok(None) };
-        Ok(Some(live.open_from().or(self.stored_until()?).unwrap_or(i64::MIN)))
+        let first_open =
+            || live.known().of_length(live.length()).find(|r| r.state == State::Early).map(|r| r.window.start);
+        Ok(Some(live.open_from().or_else(first_open).or(self.stored_until()?).unwrap_or(i64::MIN)))
     }
 
     /// The k most frequent keys of an interval, as [`answer`](super::answer()) has them; where windows are not stored yet,
@@ -193,8 +195,7 @@ impl Moment {
     /// The windows of the shortest length in an interval that are not stored.
     fn parts(&self, from: i64, to: i64) -> Vec<Part<'_>> {
         let is_stored = |start| self.catalog.as_ref().is_some_and(|catalog| catalog.window(0, start).is_some());
-        let shortest = self.known.rankings().filter(|ranking| ranking.window.end - ranking.window.start == self.length);
-        let parts = shortest.filter(|ranking| !is_stored(ranking.window.start));
+        let parts = self.known.of_length(self.length).filter(|ranking| !is_stored(ranking.window.start));
         parts.filter_map(|ranking| Part::of(ranking, from, to)).collect()
     }
 

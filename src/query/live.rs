@@ -138,10 +138,16 @@ impl Known {
         self.windows.values().map(Arc::as_ref)
     }
 
-    /// From the first to the last moment of the windows.
-    pub fn span(&self) -> Option<(i64, i64)> {
-        let start = self.windows.keys().map(|window| window.start).min()?;
-        Some((start, self.windows.keys().map(|window| window.end).max()?))
+    /// All rankings of windows of this length, in order of time.
+    pub fn of_length(&self, length: i64) -> impl DoubleEndedIterator<Item = &Ranking> {
+        self.rankings().filter(move |ranking| ranking.window.end - ranking.window.start == length)
+    }
+
+    /// From the first to the last moment of the windows of this length.
+    pub fn span(&self, length: i64) -> Option<(i64, i64)> {
+        let mut windows = self.of_length(length).map(|ranking| ranking.window);
+        let first = windows.next()?;
+        Some((first.start, windows.next_back().unwrap_or(first).end))
     }
 
     /// Windows before this may be neither here nor in the store.
@@ -182,7 +188,7 @@ mod tests {
         live.stored(10);
         live.take(ranking(0, State::Revised, 3));
         assert_eq!(starts(&live), [(10, State::Early, 2)]);
-        assert_eq!(live.known().span(), Some((10, 20)));
+        assert_eq!(live.known().span(10), Some((10, 20)));
     }
 
     #[test]

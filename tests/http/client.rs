@@ -48,7 +48,7 @@ pub fn get(address: SocketAddr, path: &str) -> Reply {
 
 /// Asks with more header lines, each ended by `\r\n`.
 pub fn get_with(address: SocketAddr, path: &str, headers: &str) -> Reply {
-    ask(address, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{headers}connection: close\r\n\r\n"))
+    ask(address, format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{headers}connection: close\r\n\r\n"))
 }
 
 /// Sends a request that ends the connection and reads the reply.
@@ -64,12 +64,20 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     connection
 }
 
-/// Sends bytes, no more, and reads all that comes back.
+/// Sends bytes and reads all that comes back, until the server closes the connection.
 pub fn send(address: SocketAddr, bytes: &[u8]) -> String {
-    let mut connection = connect(address);
+    exchange(connect(address), bytes, |_| {})
+}
+
+/// Sends bytes and that no more come, and reads all that comes back.
+pub fn send_all(address: SocketAddr, bytes: &[u8]) -> String {
+    exchange(connect(address), bytes, |connection| drop(connection.shutdown(Shutdown::Write)))
+}
+
+fn exchange(mut connection: TcpStream, bytes: &[u8], after: impl Fn(&TcpStream)) -> String {
     // The server may have heard enough before the end.
     let _ = connection.write_all(bytes);
-    let _ = connection.shutdown(Shutdown::Write);
+    after(&connection);
     let mut said = Vec::new();
     match connection.read_to_end(&mut said) {
         Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{error}"),
