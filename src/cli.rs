@@ -101,6 +101,9 @@ pub struct RunArgs {
     /// Serve results over HTTP while the run goes on: open windows, and what is in the store
     #[arg(long, value_name = "HOST:PORT", help_heading = "Result")]
     pub listen: Option<String>,
+    /// Where the other processes listen, in a cluster with --store: they are asked for their keys
+    #[arg(long, value_name = "HOST:PORT,..", value_delimiter = ',', help_heading = "Cluster")]
+    pub peers: Vec<String>,
     /// End with status 1 when a record was rejected
     #[arg(long, help_heading = "Result")]
     pub strict: bool,

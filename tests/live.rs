@@ -10,7 +10,7 @@ use history::{Counts, MINUTE, NEW_YEAR, Random, Truth, top};
 use hitters::meters::Meters;
 use hitters::query::Query;
 use hitters::query::history::History;
-use hitters::query::live::Live;
+use hitters::query::live::{Knows, Live};
 use hitters::store::writer::Writer;
 use hitters_dataflows::ranking::{Estimate, Ranking, State, Window};
 
@@ -51,7 +51,7 @@ fn job(random: &mut Random, truth: &Truth, dir: &std::path::Path) -> (History, i
     let open = stored + random.below(6) as i64 * MINUTE;
     let meters = Arc::new(Meters::new(1));
     meters.set_watermark(open + random.below(MINUTE as u64) as i64);
-    let live = Arc::new(Live::new(MINUTE, true, meters));
+    let live = Arc::new(Live::new(MINUTE, Knows::Open, meters));
     let mut writer = Writer::open(dir, MINUTE).unwrap();
     for (&start, counts) in &truth.windows {
         live.take(Arc::new(ranking(random, start, counts, start >= open)));

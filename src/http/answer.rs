@@ -24,9 +24,20 @@ pub struct Asked {
     pub key: Vec<u8>,
     /// The form of the answer.
     pub media: Media,
+    /// Whether it is for this process alone, and not for its peers.
+    pub own: bool,
     /// When it was asked, in milliseconds since the Unix epoch.
     pub now: i64,
     pub(super) deadline: Arc<Deadline>,
+}
+
+impl Asked {
+    /// A question for how far windows go, with no window in its answer.
+    pub(super) fn about_windows(&self) -> Asked {
+        let parameters = Parameters::of_limit(0);
+        let Asked { media, own, now, ref deadline, .. } = *self;
+        Asked { parameters, key: Vec::new(), media, own, now, deadline: deadline.clone() }
+    }
 }
 
 /// An answer.

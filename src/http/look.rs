@@ -1,15 +1,20 @@
 //! Answers about what there is.
 
+use std::collections::BTreeMap;
+
 use hitters_dataflows::ranking::{State, Window};
 use serde::Serialize;
 
 use super::answer::{Asked, Reply};
 use super::media::Media;
 use super::openapi;
+use super::peers::{Holder, with_peers};
 use super::refusal::Refusal;
-use super::respond::object;
+use super::respond::{object, part};
 use super::routes::LIMIT;
 use super::site::Site;
+use super::told::Told;
+use crate::query::live::Known;
 use crate::query::show::{self, Kept};
 use crate::sink::time::Rfc3339;
 use crate::store::catalog::Catalog;
@@ -25,7 +30,12 @@ const PAGE: &str = include_str!("page.html");
 struct Windows {
     level: Option<String>,
     levels: Vec<Level>,
+    stored_from: Option<String>,
     stored_until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<Holder>,
+    partial: bool,
+    missing: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -58,29 +68,19 @@ pub(super) fn windows(site: &Site, asked: &Asked) -> Result<Reply, Refusal> {
             })?)
         }
     };
-    let mut rows: Vec<Kept> = Vec::new();
-    if let Some((length, level)) = level {
-        let stored = catalog.as_deref().zip(level);
-        let is_stored = |start: i64| stored.is_some_and(|(catalog, level)| catalog.window(level, start).is_some());
-        if let Some((known, _)) = &known {
-            let here = |w: Window| w.start < to && w.end > from && !is_stored(w.start);
-            let not_stored = known.of_length(length).rev().filter(|ranking| here(ranking.window)).take(limit);
-            rows.extend(not_stored.map(|r| Kept { window: r.window, state: r.state, keys: None, total: r.total }));
-        }
-        if let Some((catalog, level)) = stored {
-            let first = catalog.levels().start(level, from);
-            let stored =
-                catalog.windows(level, first..to).rev().filter(|record| record.start.saturating_add(length) > from);
-            rows.extend(stored.take(limit).map(|record| Kept {
-                window: Window { start: record.start, end: record.start.saturating_add(length) },
-                state: State::closed(record.revised),
-                keys: Some(record.keys.into()),
-                total: record.total,
-            }));
-        }
-        rows.sort_by_key(|row| row.window);
-        rows.drain(..rows.len().saturating_sub(limit));
-    }
+    let own = || {
+        let rows = match level {
+            Some((length, level)) => {
+                let stored = catalog.as_deref().zip(level);
+                latest(stored, known.as_ref().map(|(known, _)| known.as_ref()), length, (from, to), limit)
+            }
+            None => Vec::new(),
+        };
+        Ok(rows)
+    };
+    let whole_time = (from, to) == (i64::MIN, i64::MAX);
+    let (own, heard) = with_peers(site, asked, "/v1/windows", (!whole_time).then_some((from, to)), own)?;
+    let rows = together(own, &heard.told, limit);
     let mut text = Vec::new();
     show::windows(asked.media.rows(), &rows, &mut text).map_err(|_| Refusal::broken())?;
     if asked.media != Media::Json {
@@ -89,9 +89,65 @@ pub(super) fn windows(site: &Site, asked: &Asked) -> Result<Reply, Refusal> {
     let head = Windows {
         level: level.map(|(length, _)| length_text(length)),
         levels: catalog.as_deref().map(stored_levels).unwrap_or_default(),
+        stored_from: site.history.span()?.map(|(start, _)| Rfc3339(start).to_string()),
         stored_until: site.history.stored_until()?.map(|time| Rfc3339(time).to_string()),
+        part: part(site)?,
+        partial: !heard.missing.is_empty(),
+        missing: heard.missing,
     };
     Ok(Reply::rows(Media::Json, object(&head, &text)?, None))
+}
+
+/// The latest windows of a length that are stored, and those that a running job knows beside them.
+fn latest(
+    stored: Option<(&Catalog, usize)>,
+    known: Option<&Known>,
+    length: i64,
+    (from, to): (i64, i64),
+    limit: usize,
+) -> Vec<Kept> {
+    let mut rows = Vec::new();
+    let is_stored = |start: i64| stored.is_some_and(|(catalog, level)| catalog.window(level, start).is_some());
+    if let Some(known) = known {
+        let here = |w: Window| w.start < to && w.end > from && !is_stored(w.start);
+        let not_stored = known.of_length(length).rev().filter(|ranking| here(ranking.window)).take(limit);
+        rows.extend(not_stored.map(|r| Kept { window: r.window, state: r.state, keys: None, total: r.total }));
+    }
+    if let Some((catalog, level)) = stored {
+        let end = |start: i64| start.saturating_add(length);
+        let within = catalog.windows(level, catalog.levels().start(level, from)..to).rev();
+        rows.extend(within.filter(|record| end(record.start) > from).take(limit).map(|record| Kept {
+            window: Window { start: record.start, end: end(record.start) },
+            state: State::closed(record.revised),
+            keys: Some(record.keys.into()),
+            total: record.total,
+        }));
+    }
+    rows.sort_by_key(|row| row.window);
+    rows.drain(..rows.len().saturating_sub(limit));
+    rows
+}
+
+/// The latest windows of all processes: a window has the keys of all of them.
+fn together(own: Vec<Kept>, told: &[Told], limit: usize) -> Vec<Kept> {
+    let mut windows = BTreeMap::<Window, Kept>::new();
+    let mut whole_from = None;
+    for list in std::iter::once(own).chain(told.iter().map(|told| told.windows().collect())) {
+        // Before its first window, a list that is full says nothing.
+        if let Some(first) = list.first().filter(|_| list.len() == limit) {
+            whole_from = whole_from.max(Some(first.window));
+        }
+        for row in list {
+            let all = windows.entry(row.window).or_insert(Kept { keys: Some(0), total: 0, ..row });
+            all.keys = all.keys.zip(row.keys).map(|(a, b)| a + b);
+            all.total += row.total;
+            all.state = all.state.max(row.state);
+        }
+    }
+    let mut rows: Vec<Kept> =
+        windows.into_values().filter(|row| whole_from.is_none_or(|from| row.window >= from)).collect();
+    rows.drain(..rows.len().saturating_sub(limit));
+    rows
 }
 
 fn stored_levels(catalog: &Catalog) -> Vec<Level> {

@@ -3,7 +3,7 @@
 //! [`server`] takes connections and stops gracefully; [`access`] decides who may ask; [`routes`] is the table of what can
 //! be asked, which the router, the OpenAPI document and the checks of [`parameters`] are made of. An [`answer`] goes out as
 //! [`media`] have it: JSON with all that is known of the answer, or bare rows. What cannot be answered is a [`refusal`]: a
-//! status and one sentence.
+//! status and one sentence. In a cluster, [`peers`] are asked for what they hold.
 //!
 //! Everything runs on threads of its own, beside the workers of a job. Questions run on the blocking pool, so many at a
 //! time as [`limits`] say.
@@ -18,9 +18,11 @@ pub mod media;
 mod metrics;
 mod openapi;
 pub mod parameters;
+pub mod peers;
 pub mod refusal;
 mod respond;
 pub mod routes;
 pub mod server;
 pub mod site;
+mod told;
 mod top;

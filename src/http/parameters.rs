@@ -5,6 +5,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::limits::LARGEST_PATTERN;
 use super::refusal::Refusal;
+use super::routes::LIMIT;
 use crate::quantity;
 use crate::query::keep::Keep;
 use crate::query::moment::moment;
@@ -68,6 +69,16 @@ impl Parameters {
             read.push((parameter, decoded(value)));
         }
         Ok(Parameters(read))
+    }
+
+    /// Nothing but how many windows to list.
+    pub(super) fn of_limit(limit: u64) -> Self {
+        Parameters(vec![(&LIMIT, limit.to_string().into_bytes())])
+    }
+
+    /// The names and values that were given.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        self.0.iter().map(|(parameter, value)| (parameter.name, value.as_slice()))
     }
 
     fn bytes(&self, name: &str) -> Option<(&'static str, &[u8])> {

@@ -72,6 +72,12 @@ impl Refusal {
             .with(RETRY_AFTER, "1")
     }
 
+    /// 502 when a peer answers about other intervals.
+    pub fn out_of_step() -> Self {
+        let why = "another process of the cluster answers about other times; run the same version in all of them";
+        Refusal::new(StatusCode::BAD_GATEWAY, why)
+    }
+
     /// 504.
     pub fn too_slow() -> Self {
         let why = "the answer takes too long; ask for a shorter interval, fewer answers, or no match";

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::answer::{Asked, Reply};
 use super::media::Media;
+use super::peers::Holder;
 use super::refusal::Refusal;
 use super::site::Site;
 use crate::query::answer::Trust;
@@ -42,6 +43,8 @@ struct Head<'a> {
     damaged: &'a [String],
     stored_until: Option<String>,
     open_from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<Holder>,
     elapsed_ms: f64,
     intervals: &'a [Interval],
 }
@@ -85,10 +88,17 @@ pub(super) fn respond(
         damaged: &verdict.damaged,
         stored_until: site.history.stored_until()?.map(time),
         open_from: site.history.open_from()?.filter(|open_from| *open_from > i64::MIN).map(time),
+        part: part(site)?,
         elapsed_ms: (began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
         intervals: &verdict.intervals,
     };
     Ok(Reply::rows(Media::Json, object(&head, &rows)?, Some((exact, partial))))
+}
+
+/// Which keys are held here, if not all.
+pub(super) fn part(site: &Site) -> Result<Option<Holder>, Refusal> {
+    let catalog = site.history.catalog()?;
+    Ok(catalog.map(|catalog| *catalog.part()).filter(|part| !part.is_whole()).map(|part| Holder::from(&part)))
 }
 
 /// An object with the fields of `head`, and rows, which are objects a line.

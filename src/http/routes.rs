@@ -64,6 +64,11 @@ const EVERY: Parameter = Parameter {
     about: "A series: an answer for each stretch of this length, such as 1h.",
     kind: Kind::Duration,
 };
+const OWN: Parameter = Parameter {
+    name: "own",
+    about: "Only the keys that this process holds; its peers are not asked.",
+    kind: Kind::Flag,
+};
 /// How many rows.
 pub(super) const K: Parameter =
     Parameter { name: "k", about: "Rows of each answer.", kind: Kind::Number(10, MAX_K as u64) };
@@ -99,6 +104,7 @@ pub const ROUTES: &[Route] = &[
                 about: "The keys that changed most against the interval of the same length before.",
                 kind: Kind::Flag,
             },
+            OWN,
         ],
         form: Form::Rows,
         is_public: false,
@@ -107,7 +113,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         path: "/v1/key/{key}",
         about: "The count and rank of one key over time; \\xNN stands for a byte.",
-        parameters: &[START, END, EVERY],
+        parameters: &[START, END, EVERY, OWN],
         form: Form::Rows,
         is_public: false,
         answer: top::key,
@@ -124,6 +130,7 @@ pub const ROUTES: &[Route] = &[
             START,
             END,
             LIMIT,
+            OWN,
         ],
         form: Form::Rows,
         is_public: false,
@@ -237,13 +244,15 @@ fn ask(site: &Site, route: &'static Route, request: &Request) -> Result<Asked, R
     let before_key = route.path.strip_suffix("{key}");
     let key = before_key.and_then(|before| request.uri().path().strip_prefix(before)).map(key_of_path);
     let deadline = Deadline::after(site.limits.wait + site.limits.time);
-    Ok(Asked { parameters, key: key.unwrap_or_default(), media, now: settings::now(), deadline })
+    let own = parameters.flag("own")?;
+    Ok(Asked { parameters, key: key.unwrap_or_default(), media, own, now: settings::now(), deadline })
 }
 
 /// Answers on the blocking pool, when it is this question's turn. The permit is kept until the work ends, also when nobody
 /// waits for it any more.
 async fn work(site: Arc<Site>, route: &'static Route, asked: Asked) -> Result<Reply, Refusal> {
-    let turn = timeout(site.limits.wait, site.running.clone().acquire_owned()).await;
+    let turns = if asked.own { &site.running_for_peers } else { &site.running };
+    let turn = timeout(site.limits.wait, turns.clone().acquire_owned()).await;
     let Ok(Ok(permit)) = turn else { return Err(Refusal::busy()) };
     let (time, _waiting) = (site.limits.time, asked.deadline.waiting());
     let worked = tokio::task::spawn_blocking(move || {

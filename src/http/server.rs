@@ -45,7 +45,7 @@ impl Server {
         let limits = site.limits;
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(2)
-            .max_blocking_threads(limits.running + 1)
+            .max_blocking_threads(2 * limits.running + 1)
             .thread_name("http")
             .enable_all()
             .build()?;

@@ -28,12 +28,13 @@ use crate::http::server::Server;
 use crate::meters::Meters;
 use crate::progress::{Progress, Snapshot};
 use crate::query::history::History;
-use crate::query::live::Live;
+use crate::query::live::{Knows, Live};
 use crate::rejects::Rejects;
 use crate::settings::Settings;
 use crate::sink::terminal::Terminal;
 use crate::sink::{self, Sink, UnknownSink};
 use crate::store::error::StoreError;
+use crate::store::part::Part;
 use crate::store::reader::Store;
 use crate::store::retain::Retention;
 use crate::store::writer::Writer;
@@ -160,14 +161,18 @@ impl Watch for Tell {
 pub fn run(settings: Settings) -> Result<Outcome, RunError> {
     let began = settings.feed.began;
     let mut sink = open_sink(settings.output.as_deref())?;
-    let store =
-        settings.store.as_ref().map(|(dir, retention)| open_store(dir, *retention, &settings.job.count)).transpose()?;
-    let door = settings.listen.as_deref().map(Door::open).transpose()?;
+    let door = settings.listen.as_ref().map(|(address, peers)| Door::open(address, peers)).transpose()?;
     let rejects = settings.rejects.as_deref().map(create_rejects).transpose()?.map(Arc::new);
     let meters = Arc::new(Meters::new(settings.lengths.len()));
     let feed = Arc::new(Feed::new(&settings.inputs, settings.feed)?);
     let in_cluster = settings.cluster.is_some();
-    let (start, seed) = members(settings.cluster, settings.workers)?;
+    let (start, seed) = members(settings.cluster, settings.workers, settings.stored.as_ref())?;
+    let part = part(&start, seed);
+    let store = settings
+        .store
+        .as_ref()
+        .map(|(dir, retention)| open_store(dir, *retention, &settings.job.count, &part))
+        .transpose()?;
     let shared = Shared {
         feed: feed.clone(),
         seed,
@@ -177,7 +182,7 @@ pub fn run(settings: Settings) -> Result<Outcome, RunError> {
         partial: Arc::default(),
     };
     let partial = shared.partial.clone();
-    let served = door.map(|door| serve(door, &settings.job, settings.store.as_ref(), &meters)).transpose()?;
+    let served = door.map(|door| serve(door, &settings.job, settings.store.as_ref(), &part, &meters)).transpose()?;
     let (live, server) = served.unzip();
     let lengths = settings.job.count.windows.lengths.clone();
     let (news, rankings) = sync_channel(AHEAD);
@@ -220,10 +225,21 @@ fn open_sink(name: Option<&str>) -> Result<Box<dyn Sink>, UnknownSink> {
     sink::open(name, Box::new(io::stdout()), if on_terminal { Terminal::stdout() } else { None })
 }
 
-/// Opens the store for the windows that are kept.
-fn open_store(dir: &Path, retention: Retention, count: &CountSettings) -> Result<Writer, StoreError> {
+/// Opens the store for the windows that are kept. Tables of a part of the keys would have no true ranks.
+fn open_store(dir: &Path, retention: Retention, count: &CountSettings, part: &Part) -> Result<Writer, StoreError> {
     let finest = count.keep.unwrap_or_default();
-    Writer::open(dir, finest)?.with_retention(retention).with_tables(count.k)
+    let writer = Writer::open_part(dir, finest, part)?.with_retention(retention);
+    if part.is_whole() { writer.with_tables(count.k) } else { Ok(writer) }
+}
+
+/// Which keys are counted in this process.
+fn part(start: &Start, seed: u64) -> Part {
+    match start {
+        Start::Cluster { workers, process, sockets } => {
+            Part { number: *process as u32, of: sockets.len() as u32, workers: *workers as u32, seed }
+        }
+        _ => Part::WHOLE,
+    }
 }
 
 /// Starts the thread that writes the store. It holds `news` to its end, so that the run does not end before it.
@@ -241,10 +257,17 @@ fn serve(
     door: Door,
     job: &JobSettings,
     store: Option<&(PathBuf, Retention)>,
+    part: &Part,
     meters: &Arc<Meters>,
 ) -> Result<(Arc<Live>, Server), RunError> {
     let shortest = job.count.windows.lengths.iter().copied().min().unwrap_or(1);
-    let live = Arc::new(Live::new(shortest, job.sketch.is_some(), meters.clone()));
+    let knows = match (store, part.is_whole()) {
+        // What other processes count of open windows is not asked for, so neither is this one's.
+        (Some(_), false) => Knows::Stored,
+        _ if job.sketch.is_some() => Knows::Open,
+        _ => Knows::Closed,
+    };
+    let live = Arc::new(Live::new(shortest, knows, meters.clone()));
     let store = store.map(|(dir, _)| Store::open(dir, SERVED_MEMORY)).transpose()?;
     let server = door.serve(History::of_job(live.clone(), store))?;
     Ok((live, server))
@@ -255,8 +278,12 @@ fn create_rejects(path: &Path) -> Result<Rejects, RunError> {
 }
 
 /// Where the workers of this process belong, and the seed of the key hashes: its own, or the cluster's once it is
-/// complete.
-fn members(cluster: Option<(ClusterSettings, Hello)>, workers: usize) -> Result<(Start, u64), ClusterError> {
+/// complete. A cluster goes on with the seed of what it has stored, so that each key stays where it is.
+fn members(
+    cluster: Option<(ClusterSettings, Hello)>,
+    workers: usize,
+    stored: Option<&Part>,
+) -> Result<(Start, u64), ClusterError> {
     let Some((settings, hello)) = cluster else {
         death::end_with_workers(Vec::new());
         return Ok((Start::Alone(workers), seed()));
@@ -264,7 +291,7 @@ fn members(cluster: Option<(ClusterSettings, Hello)>, workers: usize) -> Result<
     let joined = cluster::join(&settings, &hello)?;
     death::end_with_workers(joined.addresses);
     let start = Start::Cluster { workers, process: settings.process, sockets: joined.sockets };
-    Ok((start, joined.seed))
+    Ok((start, stored.map_or(joined.seed, |part| part.seed)))
 }
 
 /// A seed for key hashes that nobody can foresee, so that nobody can choose keys that collide.
@@ -281,8 +308,11 @@ fn spawn(
     news: SyncSender<News>,
     keep: Option<SyncSender<Kept>>,
 ) -> Result<JoinHandle<Result<(), String>>, RunError> {
+    let workers = match start_at {
+        Start::Alone(workers) | Start::Bytes(workers) | Start::Cluster { workers, .. } => workers,
+    };
     let work = move |worker: &mut Worker| {
-        let keep = keep.clone().map(|keep| (worker.index(), keep));
+        let keep = keep.clone().map(|keep| (worker.index() % workers, keep));
         let tell = Tell { news: news.clone(), meters: shared.meters.clone(), keep };
         let mut intake = Intake::new(&shared, news.clone());
         let news = news.clone();

@@ -60,6 +60,12 @@ impl Answer {
         }
     }
 
+    /// Takes back what rows promise: others may be missing.
+    pub fn doubt_all(&mut self) {
+        self.confidence = 0.0;
+        self.rows.iter_mut().for_each(|row| row.certified = false);
+    }
+
     /// As a ranking, for any sink.
     pub fn into_ranking(self) -> Ranking {
         let Answer { window, state, total, rows, confidence, .. } = self;
@@ -82,6 +88,13 @@ impl Trust {
     /// Whether a part of the interval could not be looked at.
     pub fn is_partial(&self) -> bool {
         !self.missing.is_empty()
+    }
+
+    /// Notes what else is missing; whether anything is.
+    pub fn lacks(&mut self, missing: &[String]) -> bool {
+        self.missing.extend_from_slice(missing);
+        self.exact &= missing.is_empty();
+        !missing.is_empty()
     }
 
     /// Of what was tried, and whether all keys were known.

@@ -109,21 +109,30 @@ pub fn run(args: &QueryArgs) -> Result<ExitCode, QueryCommandError> {
     let (from, to) = interval(args, &store)?;
     let steps = steps(args, from, to)?;
     let output = args.output.as_deref().unwrap_or(sink::default_name(io::stdout().is_terminal()));
+    let missing: Vec<String> = store.catalog()?.part().missing().into_iter().collect();
     let mut said = Said { stats: args.stats, ..Said::default() };
     if let Some(key) = &args.key {
         let key = key_bytes(key);
         let follow = Follow::new(&store, &key)?;
-        let rows = steps.map(|(from, to)| follow.during(from, to)).collect::<Result<Vec<_>, _>>()?;
+        let mut rows = steps.map(|(from, to)| follow.during(from, to)).collect::<Result<Vec<_>, _>>()?;
+        for row in rows.iter_mut().filter(|_| !missing.is_empty()) {
+            row.trust.lacks(&missing);
+            row.rank = None;
+        }
         rows.iter().for_each(|row| said.hear(&row.trust, &row.effort));
         show::followed(output, &key, &rows, &mut io::stdout().lock())?;
     } else if args.compare {
-        let movers = movers(&store, &Query { from, to, k: args.k, keep })?;
+        let mut movers = movers(&store, &Query { from, to, k: args.k, keep })?;
+        movers.trust.lacks(&missing);
         said.hear(&movers.trust, &movers.effort);
         show::moved(output, &movers, &mut io::stdout().lock())?;
     } else {
         let mut sink = sink::open(output, Box::new(io::stdout()), None)?;
         for (from, to) in steps {
-            let answer = answer(&store, &Query { from, to, k: args.k, keep: keep.clone() })?;
+            let mut answer = answer(&store, &Query { from, to, k: args.k, keep: keep.clone() })?;
+            if answer.trust.lacks(&missing) {
+                answer.doubt_all();
+            }
             said.hear(&answer.trust, &answer.effort);
             sink.write(&answer.into_ranking())?;
         }

@@ -8,7 +8,7 @@ use hitters_dataflows::ranking::State;
 use super::answer::{Answer, Effort, Query, QueryError, Trust, answer, check};
 use super::combine::{self, Part, combine, without_row};
 use super::follow::{Follow, Followed, counts};
-use super::live::{Known, Live};
+use super::live::{Known, Knows, Live};
 use super::movers::{Movers, movers};
 use crate::sink::time::Rfc3339;
 use crate::store::catalog::Catalog;
@@ -182,9 +182,13 @@ impl History {
             trust.exact &= trust.missing.is_empty();
             return false;
         };
-        if self.live.as_ref().is_some_and(|live| !live.is_early()) {
-            let open_from = Rfc3339(open_from.max(from));
-            trust.missing.push(format!("windows from {open_from} on are open, and there are no early results"));
+        let open_from = Rfc3339(open_from.max(from));
+        match self.live.as_ref().map(|live| live.knows()) {
+            Some(Knows::Closed) => {
+                trust.missing.push(format!("windows from {open_from} on are open, and there are no early results"));
+            }
+            Some(Knows::Stored) => trust.missing.push(format!("windows from {open_from} on are not stored yet")),
+            Some(Knows::Open) | None => {}
         }
         trust.exact = false;
         true

@@ -17,9 +17,20 @@ const MOST_CLOSED: usize = 10_000;
 #[derive(Debug)]
 pub struct Live {
     length: i64,
-    early: bool,
+    knows: Knows,
     meters: Arc<Meters>,
     known: Mutex<Arc<Known>>,
+}
+
+/// What rankings tell of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Knows {
+    /// All windows.
+    Open,
+    /// Closed windows: there are no early rankings.
+    Closed,
+    /// Nothing that is not stored: they are of other keys too than those of the store.
+    Stored,
 }
 
 /// What was known at one moment.
@@ -36,15 +47,17 @@ pub struct Known {
 }
 
 impl Live {
-    /// Nothing known yet, of a job whose shortest windows are `length` milliseconds long, and whether it makes early
-    /// rankings. `meters` tell its watermark.
-    pub fn new(length: i64, early: bool, meters: Arc<Meters>) -> Self {
+    /// Nothing known yet, of a job whose shortest windows are `length` milliseconds long. `meters` tell its watermark.
+    pub fn new(length: i64, knows: Knows, meters: Arc<Meters>) -> Self {
         let known = Known { windows: BTreeMap::new(), rows: 0, closed: 0, stored: i64::MIN, lost: i64::MIN };
-        Live { length, early, meters, known: Mutex::new(Arc::new(known)) }
+        Live { length, knows, meters, known: Mutex::new(Arc::new(known)) }
     }
 
     /// Takes a ranking; it replaces the one before of its window.
     pub fn take(&self, ranking: Arc<Ranking>) {
+        if self.knows == Knows::Stored {
+            return;
+        }
         Arc::make_mut(&mut self.lock()).take(ranking);
     }
 
@@ -63,9 +76,9 @@ impl Live {
         self.length
     }
 
-    /// Whether there are early rankings of open windows.
-    pub fn is_early(&self) -> bool {
-        self.early
+    /// What its rankings tell.
+    pub fn knows(&self) -> Knows {
+        self.knows
     }
 
     /// What the job has read so far.
@@ -73,8 +86,12 @@ impl Live {
         &self.meters
     }
 
-    /// The start of the first shortest window that is open; `None` while the job has no watermark.
+    /// The start of the first shortest window that is open, or not stored where only that is known; `None` until the job has
+    /// come so far.
     pub fn open_from(&self) -> Option<i64> {
+        if self.knows == Knows::Stored {
+            return Some(self.lock().stored).filter(|stored| *stored > i64::MIN);
+        }
         self.meters.watermark().map(|watermark| watermark.div_euclid(self.length).saturating_mul(self.length))
     }
 
@@ -173,7 +190,7 @@ mod tests {
     }
 
     fn live() -> Live {
-        Live::new(10, true, Arc::new(Meters::new(1)))
+        Live::new(10, Knows::Open, Arc::new(Meters::new(1)))
     }
 
     #[test]

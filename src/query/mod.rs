@@ -20,6 +20,7 @@ pub mod history;
 pub mod interval;
 pub mod keep;
 pub mod live;
+pub mod merge;
 pub mod moment;
 pub mod movers;
 pub mod plan;
