@@ -6,7 +6,9 @@ pub mod stream;
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,6 +26,17 @@ pub fn hitters<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Comma
 /// Runs to the end with empty standard input.
 pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ended {
     Running::start(&mut hitters(arguments)).finish(PATIENCE)
+}
+
+/// As many addresses of this machine that nobody uses, below the ports that the system gives to others.
+pub fn free_addresses(processes: usize) -> Vec<String> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let base = 10_000 + (std::process::id() % 180) as u16 * 100;
+    let candidates = std::iter::repeat_with(|| base + NEXT.fetch_add(1, Relaxed) % 2000);
+    let free = candidates.take(2000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    let addresses: Vec<_> = free.map(|port| format!("127.0.0.1:{port}")).take(processes).collect();
+    assert_eq!(addresses.len(), processes, "no ports are free");
+    addresses
 }
 
 /// How a run ended.
