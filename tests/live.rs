@@ -49,9 +49,7 @@ fn ranking(random: &mut Random, start: i64, counts: &Counts, open: bool) -> Rank
 fn job(random: &mut Random, truth: &Truth, dir: &std::path::Path) -> (History, i64) {
     let stored = NEW_YEAR + random.below(WINDOWS as u64) as i64 * MINUTE;
     let open = stored + random.below(6) as i64 * MINUTE;
-    let meters = Arc::new(Meters::new(1));
-    meters.set_watermark(open + random.below(MINUTE as u64) as i64);
-    let live = Arc::new(Live::new(MINUTE, Knows::Open, meters));
+    let live = Arc::new(Live::new(MINUTE, Knows::Open, Arc::new(Meters::new(1))));
     let mut writer = Writer::open(dir, MINUTE).unwrap();
     for (&start, counts) in &truth.windows {
         live.take(Arc::new(ranking(random, start, counts, start >= open)));

@@ -87,7 +87,7 @@ pub(super) fn respond(
         missing: &verdict.missing,
         damaged: &verdict.damaged,
         stored_until: site.history.stored_until()?.map(time),
-        open_from: site.history.open_from()?.filter(|open_from| *open_from > i64::MIN).map(time),
+        open_from: site.history.open_from()?.map(time),
         part: part(site)?,
         elapsed_ms: (began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
         intervals: &verdict.intervals,

@@ -142,11 +142,12 @@ pub(super) fn combine(
         row.certified = sure && (row.estimate.low > others || others == 0);
     }
     let is_exact = |row: &Row| row.certified && row.estimate.low == row.estimate.high;
-    let mut trust = stored.trust;
-    trust.exact = trust.exact && rows.iter().all(is_exact) && (rows.len() == k || others == 0);
+    let (state, mut trust) = (state(stored.state, parts), stored.trust);
+    // Of an open window, early rankings tell what was there a moment ago.
+    trust.exact = trust.exact && state != State::Early && rows.iter().all(is_exact) && (rows.len() == k || others == 0);
     let doubt: f64 = parts.iter().map(|part| 1.0 - part.confidence()).sum();
     Answer {
-        state: state(stored.state, parts),
+        state,
         total: stored.total + parts.iter().map(Part::total).sum::<u128>(),
         rows,
         confidence: (stored.confidence - doubt).max(0.0),

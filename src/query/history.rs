@@ -80,15 +80,14 @@ impl History {
         Ok(self.catalog()?.and_then(|catalog| catalog.span()).map(|(_, end)| end))
     }
 
-    /// From here on windows are open, so that counts are those of the events so far. `None` when no job runs here.
+    /// From here on windows are open, or on their way to the store, so that counts are those of the events so far. `None` when
+    /// no job runs here, or it is not known yet.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub fn open_from(&self) -> Result<Option<i64>, StoreError> {
         let Some(live) = &self.live else { return Ok(None) };
-        let first_open =
-            || live.known().of_length(live.length()).find(|r| r.state == State::Early).map(|r| r.window.start);
-        Ok(Some(live.open_from().or_else(first_open).or(self.stored_until()?).unwrap_or(i64::MIN)))
+        Ok(open_from(&live.known(), self.catalog()?.as_deref(), live.length()))
     }
 
     /// The k most frequent keys of an interval, as [`answer`](super::answer()) has them; where windows are not stored yet,
@@ -160,10 +159,10 @@ impl History {
         let Some(live) = &self.live else { return work(None) };
         for _ in 0..MOST_TRIES {
             // A window that is not among the known any more is in the catalog that is read after.
-            let known = live.known();
+            let (known, length) = (live.known(), live.length());
             let catalog = self.catalog()?;
-            let open_from = self.open_from()?.unwrap_or(i64::MIN);
-            let moment = Moment { known, catalog, open_from, length: live.length() };
+            let open_from = open_from(&known, catalog.as_deref(), length).unwrap_or(i64::MIN);
+            let moment = Moment { known, catalog, open_from, length };
             let done = work(Some(&moment))?;
             match (&moment.catalog, &self.catalog()?) {
                 (Some(before), Some(after)) if !Arc::ptr_eq(before, after) => {}
@@ -193,6 +192,14 @@ impl History {
         trust.exact = false;
         true
     }
+}
+
+/// Where open windows begin: after those that are settled, and before a job has come to that, with the first early ranking,
+/// or after what was stored before.
+fn open_from(known: &Known, catalog: Option<&Catalog>, length: i64) -> Option<i64> {
+    let first_open = || known.of_length(length).find(|ranking| ranking.state == State::Early).map(|r| r.window.start);
+    let stored = || catalog.and_then(Catalog::span).map(|(_, end)| end);
+    known.settled().or_else(first_open).or_else(stored)
 }
 
 impl Moment {
@@ -235,7 +242,7 @@ impl Following<'_> {
                 found.count = combine::sum(std::iter::once(found.count).chain(estimates));
                 found.total += parts.iter().map(Part::total).sum::<u128>();
                 found.state = combine::state(found.state, &parts);
-                found.trust.exact &= found.count.low == found.count.high;
+                found.trust.exact &= found.state != State::Early && found.count.low == found.count.high;
                 found.rank = None;
             }
             if self.history.doubt(moment, (from, to), &mut found.trust) {

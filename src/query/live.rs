@@ -42,6 +42,8 @@ pub struct Known {
     closed: usize,
     /// All windows that end by then are in the store.
     stored: i64,
+    /// All windows that end by then are closed, and their rankings were heard, or they are stored.
+    settled: i64,
     /// Windows that end by then may be nowhere: there were too many.
     lost: i64,
 }
@@ -49,7 +51,8 @@ pub struct Known {
 impl Live {
     /// Nothing known yet, of a job whose shortest windows are `length` milliseconds long. `meters` tell its watermark.
     pub fn new(length: i64, knows: Knows, meters: Arc<Meters>) -> Self {
-        let known = Known { windows: BTreeMap::new(), rows: 0, closed: 0, stored: i64::MIN, lost: i64::MIN };
+        let known =
+            Known { windows: BTreeMap::new(), rows: 0, closed: 0, stored: i64::MIN, settled: i64::MIN, lost: i64::MIN };
         Live { length, knows, meters, known: Mutex::new(Arc::new(known)) }
     }
 
@@ -58,12 +61,13 @@ impl Live {
         if self.knows == Knows::Stored {
             return;
         }
-        Arc::make_mut(&mut self.lock()).take(ranking);
+        Arc::make_mut(&mut self.lock()).take(ranking, self.length);
     }
 
     /// Forgets the windows that end by `until`: the store has them.
     pub fn stored(&self, until: i64) {
-        Arc::make_mut(&mut self.lock()).forget(until);
+        let whole_windows = until.div_euclid(self.length).saturating_mul(self.length);
+        Arc::make_mut(&mut self.lock()).forget(whole_windows);
     }
 
     /// What is known now.
@@ -86,23 +90,19 @@ impl Live {
         &self.meters
     }
 
-    /// The start of the first shortest window that is open, or not stored where only that is known; `None` until the job has
-    /// come so far.
-    pub fn open_from(&self) -> Option<i64> {
-        if self.knows == Knows::Stored {
-            return Some(self.lock().stored).filter(|stored| *stored > i64::MIN);
-        }
-        self.meters.watermark().map(|watermark| watermark.div_euclid(self.length).saturating_mul(self.length))
-    }
-
     fn lock(&self) -> MutexGuard<'_, Arc<Known>> {
         self.known.lock().expect("no one panics while telling what is known")
     }
 }
 
 impl Known {
-    fn take(&mut self, ranking: Arc<Ranking>) {
-        if ranking.window.end <= self.stored {
+    fn take(&mut self, ranking: Arc<Ranking>, shortest: i64) {
+        let Window { start, end } = ranking.window;
+        if ranking.state != State::Early && end - start == shortest {
+            // Windows close by end, then start: with a shortest one, all that end by then have.
+            self.settled = self.settled.max(end);
+        }
+        if end <= self.stored {
             return;
         }
         self.remove(ranking.window);
@@ -123,6 +123,7 @@ impl Known {
 
     fn forget(&mut self, until: i64) {
         self.stored = self.stored.max(until);
+        self.settled = self.settled.max(until);
         while let Some((&window, _)) = self.windows.first_key_value().filter(|(window, _)| window.end <= until) {
             self.remove(window);
         }
@@ -165,6 +166,11 @@ impl Known {
         let mut windows = self.of_length(length).map(|ranking| ranking.window);
         let first = windows.next()?;
         Some((first.start, windows.next_back().unwrap_or(first).end))
+    }
+
+    /// All windows that end by then are closed, and here or in the store; `None` until one is.
+    pub fn settled(&self) -> Option<i64> {
+        (self.settled > i64::MIN).then_some(self.settled)
     }
 
     /// Windows before this may be neither here nor in the store.
@@ -225,10 +231,17 @@ mod tests {
     }
 
     #[test]
-    fn windows_are_open_from_the_one_of_the_watermark() {
+    fn windows_are_settled_when_one_of_the_shortest_is_closed_or_stored() {
         let live = live();
-        assert_eq!(live.open_from(), None);
-        live.meters().set_watermark(37);
-        assert_eq!(live.open_from(), Some(30));
+        live.take(ranking(30, State::Early, 1));
+        let long = Ranking { window: Window { start: 0, end: 40 }, ..(*ranking(0, State::Final, 1)).clone() };
+        live.take(Arc::new(long));
+        assert_eq!(live.known().settled(), None, "the window from 30 on may be on its way");
+        live.take(ranking(30, State::Final, 1));
+        assert_eq!(live.known().settled(), Some(40));
+        live.stored(67);
+        assert_eq!(live.known().settled(), Some(60));
+        live.stored(i64::MIN);
+        assert_eq!(live.known().settled(), Some(60));
     }
 }
