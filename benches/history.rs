@@ -2,7 +2,11 @@
 //!
 //! Counts of 30 days by the minute are drawn (Zipf with drift, 1 million keys), written, and asked 1,000 random intervals
 //! of whole minutes; each answer is compared with sums taken from the counts as they were drawn. `--days 3`, `--keys 100k`,
-//! `--a-minute 6944`, `--skew 0`, `--queries 1000`, `--store DIR` (kept, and used again when it is there).
+//! `--a-minute 6944`, `--skew 0`, `--queries 1000`, `--store DIR` (kept, and used again when it is there). The same intervals are
+//! asked over HTTP, `--rate 200` a second for `--seconds 20`.
+
+#[path = "history/over_http.rs"]
+mod over_http;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -27,6 +31,8 @@ struct Options {
     a_minute: u32,
     skew: f64,
     queries: usize,
+    rate: u32,
+    seconds: u32,
     store: Option<PathBuf>,
 }
 
@@ -39,6 +45,7 @@ fn main() {
         write(&dir, &options, &drawn);
     }
     report_size(&dir);
+    over_http::ask(&dir, &intervals(&options), K, options.rate, options.seconds);
     ask(&dir, &options, &drawn);
 }
 
@@ -52,6 +59,8 @@ fn options() -> Options {
         a_minute: number("--a-minute", 6944) as u32,
         skew: value("--skew").map_or(1.0, |v| v.parse().expect("--skew takes a number")),
         queries: number("--queries", 1000) as usize,
+        rate: number("--rate", 200) as u32,
+        seconds: number("--seconds", 20) as u32,
         store: value("--store").map(PathBuf::from),
     }
 }
@@ -222,16 +231,7 @@ fn ask(dir: &Path, options: &Options, drawn: &Drawn) {
     let mut warm: Vec<Duration> = answers.iter().map(|answer| answer.effort.elapsed).collect();
     let warm_in_order = warm.clone();
     for (what, times) in [("cold", &mut cold), ("first round", &mut first), ("warm", &mut warm)] {
-        times.sort();
-        let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
-        println!(
-            "{what:12} p50 {:.2} ms  p90 {:.2}  p99 {:.2}  max {:.2}  ({} queries)",
-            at(0.5),
-            at(0.9),
-            at(0.99),
-            at(1.0),
-            times.len()
-        );
+        report_times(what, times);
     }
     by_length(&intervals, &warm_in_order);
     let mut work: Vec<_> = answers.iter().map(|a| (a.effort.elapsed, a.effort.work, a.effort.segments)).collect();
@@ -242,6 +242,14 @@ fn ask(dir: &Path, options: &Options, drawn: &Drawn) {
     let exact = answers.iter().filter(|answer| answer.trust.exact).count();
     println!("{exact} of {} answers are marked exact", answers.len());
     compare(&intervals, &answers, options, drawn);
+}
+
+/// Percentiles in one line.
+fn report_times(what: &str, times: &mut [Duration]) {
+    times.sort();
+    let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3;
+    let [half, most, nearly_all, all] = [0.5, 0.9, 0.99, 1.0].map(at);
+    println!("{what:12} p50 {half:.2} ms  p90 {most:.2}  p99 {nearly_all:.2}  max {all:.2}  ({} queries)", times.len());
 }
 
 /// The median by how long intervals are.

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use hitters_dataflows::sketch::SKETCHES;
 
 use crate::generate::GenerateArgs;
+use crate::http::command::ServeArgs;
 use crate::quantity::{self, Bytes};
 use crate::query::command::QueryArgs;
 use crate::store::command::StoreArgs;
@@ -31,6 +32,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Ask a store for the top k of any interval
     Query(Box<QueryArgs>),
+    /// Answer over HTTP from a store, with a page for people
+    Serve(ServeArgs),
     /// Look after a store
     Store(StoreArgs),
     /// Compare the sketches: what they promise, and the memory they take
@@ -95,6 +98,12 @@ pub struct RunArgs {
     /// How long the store keeps windows, after their time: minute=2d,hour=90d,day=5y [default: for ever]
     #[arg(long, value_name = "LEVEL=DURATION,..", help_heading = "Result")]
     pub retain: Option<String>,
+    /// Serve results over HTTP while the run goes on: open windows, and what is in the store
+    #[arg(long, value_name = "HOST:PORT", help_heading = "Result")]
+    pub listen: Option<String>,
+    /// Where the other processes listen, in a cluster with --store: they are asked for their keys
+    #[arg(long, value_name = "HOST:PORT,..", value_delimiter = ',', help_heading = "Cluster")]
+    pub peers: Vec<String>,
     /// End with status 1 when a record was rejected
     #[arg(long, help_heading = "Result")]
     pub strict: bool,

@@ -4,13 +4,14 @@
 //! [`rejects`] beside it for what cannot be counted, [`progress`] and [`summary`] (with [`meters`] and [`latency`]) for people, and [`cluster`] for the
 //! connections between processes. [`generate`] makes events to try it on, [`sketches`] compares the sketches.
 //!
-//! The same job fills the [`store`], which [`query`] answers from.
+//! The same job fills the [`store`], which [`query`] answers from, and [`http`] lets others ask.
 //!
 //! What reads bytes is in `inputs/`, what computes is in `dataflows/`; this crate wires the two and shows the result.
 
 pub mod cli;
 pub mod cluster;
 pub mod generate;
+pub mod http;
 pub mod job; // start here
 pub mod latency;
 pub mod machine;

@@ -52,6 +52,14 @@ pub fn duration(text: &str) -> Result<SignedDuration, String> {
     }
 }
 
+/// A [`duration`] in milliseconds.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub fn millis(text: &str) -> Result<i64, String> {
+    Ok(i64::try_from(duration(text)?.as_millis()).unwrap_or(i64::MAX))
+}
+
 /// A number of bytes.
 pub type Bytes = usize;
 

@@ -15,6 +15,9 @@ use jiff::SignedDuration;
 
 use crate::cli::RunArgs;
 use crate::cluster::{self, ClusterError, ClusterSettings, Hello, Secret};
+use crate::store::error::StoreError;
+use crate::store::part::Part;
+use crate::store::reader;
 use crate::store::retain::Retention;
 use crate::{machine, quantity};
 
@@ -50,6 +53,9 @@ pub enum SettingsError {
     /// A cluster that cannot be.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// A store that cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// A checked `run`.
@@ -70,6 +76,10 @@ pub struct Settings {
     pub output: Option<String>,
     /// The directory that keeps history, and for how long.
     pub store: Option<(PathBuf, Retention)>,
+    /// Which keys are in that directory already, if it is a store.
+    pub stored: Option<Part>,
+    /// Where to serve results over HTTP, and where the other processes do.
+    pub listen: Option<(String, Vec<String>)>,
     /// The file for rejected records.
     pub rejects: Option<PathBuf>,
     /// Whether rejected records make the run a failure.
@@ -94,6 +104,7 @@ impl Settings {
         let memory = args.memory.unwrap_or_else(|| machine::memory() / 2);
         let windows = windows(args)?;
         let store = store(args)?;
+        let stored = args.store.as_deref().map(reader::part).transpose()?.flatten();
         let count = CountSettings {
             k: args.k,
             keep: args.store.is_some().then(|| windows.lengths.iter().copied().min()).flatten(),
@@ -112,9 +123,11 @@ impl Settings {
             job,
             lengths: args.window.clone(),
             workers,
-            cluster: cluster(args, workers)?,
+            cluster: cluster(args, workers, stored.as_ref())?,
             output: args.output.clone(),
             store,
+            stored,
+            listen: listen(args)?,
             rejects: args.rejects.clone(),
             strict: args.strict,
         })
@@ -145,8 +158,18 @@ fn store(args: &RunArgs) -> Result<Option<(PathBuf, Retention)>, SettingsError> 
         return Ok(None);
     };
     ensure("--store", args.mode != "approx", "history is made of exact counts; give --mode both or exact")?;
-    ensure("--store", args.processes == 1, "a store takes the counts of one process; leave -n out")?;
     Ok(Some((dir, retain.unwrap_or_default())))
+}
+
+fn listen(args: &RunArgs) -> Result<Option<(String, Vec<String>)>, WrongOption> {
+    let Some(listen) = args.listen.clone() else {
+        ensure("--peers", args.peers.is_empty(), "nobody asks this process without --listen")?;
+        return Ok(None);
+    };
+    let knows = args.process == 0 || args.store.is_some();
+    ensure("--listen", knows, "results come from process 0; listen there, or give --store to every process")?;
+    ensure("--peers", args.peers.is_empty() || args.store.is_some(), "what peers have is history; give --store")?;
+    Ok(Some((listen, args.peers.clone())))
 }
 
 /// The sketch that each worker's of a window begins as, when there are so many workers in all processes.
@@ -210,7 +233,11 @@ fn feed(args: &RunArgs, workers: usize) -> Result<FeedSettings, SettingsError> {
     })
 }
 
-fn cluster(args: &RunArgs, workers: usize) -> Result<Option<(ClusterSettings, Hello)>, SettingsError> {
+fn cluster(
+    args: &RunArgs,
+    workers: usize,
+    stored: Option<&Part>,
+) -> Result<Option<(ClusterSettings, Hello)>, SettingsError> {
     ensure("-n", args.processes > 0, "give 1 process at least")?;
     if args.processes == 1 {
         ensure("-p", args.process == 0, "there is one process, number 0; tell how many there are with -n")?;
@@ -232,6 +259,7 @@ fn cluster(args: &RunArgs, workers: usize) -> Result<Option<(ClusterSettings, He
         ("--key", list(&args.key)),
         ("--weight", none(&args.weight)),
         ("--window", args.window.join(",")),
+        ("--store", args.store.as_ref().map_or("none".into(), |_| stored.map_or("new".into(), Part::division))),
         ("--early", args.early.clone()),
         ("--mode", args.mode.clone()),
         ("--out-of-orderness", args.out_of_orderness.clone()),

@@ -4,32 +4,19 @@
 mod reference;
 mod support;
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use reference::answer;
 use support::output::{late, results, same};
 use support::stream::{Part, RULE, Stream, partitions, rule};
-use support::{Ended, PATIENCE, Running, hitters};
+use support::{Ended, PATIENCE, Running, free_addresses, hitters};
 
 /// How soon all others must have ended when one is lost.
 const SOON: Duration = Duration::from_secs(5);
 /// How soon a cluster that cannot be must have ended; a handshake takes 5 s at most.
 const AT_ONCE: Duration = Duration::from_secs(8);
-
-/// As many addresses of this machine that nobody uses, below the ports that the system gives to others.
-fn free_addresses(processes: usize) -> Vec<String> {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let base = 10_000 + (std::process::id() % 180) as u16 * 100;
-    let candidates = std::iter::repeat_with(|| base + NEXT.fetch_add(1, Relaxed) % 2000);
-    let free = candidates.take(2000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    let addresses: Vec<_> = free.map(|port| format!("127.0.0.1:{port}")).take(processes).collect();
-    assert_eq!(addresses.len(), processes, "no ports are free");
-    addresses
-}
 
 fn hostfile(directory: &Path, addresses: &[String]) -> PathBuf {
     let path = directory.join("hosts");

@@ -58,7 +58,7 @@ fn every_command_prints_what_the_page_says() {
     let scratch = Scratch::new(root());
     let mut wrong = Vec::new();
     for block in readme().iter().filter(|block| !BUILDS.contains(&block.commands.as_str())) {
-        if let Some(tool) = ["jq", "git"].into_iter().find(|tool| block.needs(tool) && !shell::has(tool)) {
+        if let Some(tool) = ["jq", "git", "curl"].into_iter().find(|tool| block.needs(tool) && !shell::has(tool)) {
             eprintln!("README.md:{}: not run, {tool} is not installed", block.line);
             continue;
         }

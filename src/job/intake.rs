@@ -19,8 +19,6 @@ use crate::rejects::Rejects;
 pub(super) struct Shared {
     pub(super) feed: Arc<Feed>,
     pub(super) seed: u64,
-    /// How many workers this process has.
-    pub(super) workers: usize,
     pub(super) meters: Arc<Meters>,
     pub(super) latency: Arc<Latency>,
     pub(super) rejects: Option<Arc<Rejects>>,
@@ -49,13 +47,13 @@ struct Tally {
 }
 
 impl Intake {
-    /// The intake of the `worker`-th of all workers.
+    /// The intake of the `worker`-th of this process's workers.
     pub(super) fn new(shared: &Shared, worker: usize, news: SyncSender<News>) -> Self {
-        let Shared { feed, seed, workers, meters, latency, rejects, lengths, partial } = shared;
+        let Shared { feed, seed, meters, latency, rejects, lengths, partial } = shared;
         let tally = Tally { meters: meters.clone(), rejects: rejects.clone(), lengths: lengths.clone(), news };
         Intake {
             reader: Reader::new(feed.clone(), *seed),
-            worker: worker % workers,
+            worker,
             latency: latency.clone(),
             tally,
             partial: partial.clone(),

@@ -1,6 +1,7 @@
 //! Full counts on their way from the workers into the store.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use hitters_dataflows::count::counted::Counted;
 use hitters_dataflows::ranking::Window;
 
 use super::News;
+use crate::query::live::Live;
 use crate::store::error::StoreError;
 use crate::store::writer::Writer;
 
@@ -31,14 +33,19 @@ pub(super) enum Kept {
 }
 
 /// Starts a thread that puts into the store what `workers` workers tell, until all of them are done. It holds `news` to its
-/// end, and says there if the store cannot be written.
+/// end, and says there if the store cannot be written; `live` hears what is stored.
 ///
 /// # Errors
 /// What the system says when there can be no more threads.
-pub(super) fn keep(writer: Writer, workers: usize, news: SyncSender<News>) -> std::io::Result<SyncSender<Kept>> {
+pub(super) fn keep(
+    writer: Writer,
+    workers: usize,
+    news: SyncSender<News>,
+    live: Option<Arc<Live>>,
+) -> std::io::Result<SyncSender<Kept>> {
     let (tell, told) = sync_channel(AHEAD);
     std::thread::Builder::new().name("store".into()).spawn(move || {
-        if let Err(error) = write(writer, workers, &told) {
+        if let Err(error) = write(writer, workers, &told, live.as_deref()) {
             // A receiver that is gone has ended the run already.
             let _ = news.send(News::Failed(error.into()));
         }
@@ -47,16 +54,17 @@ pub(super) fn keep(writer: Writer, workers: usize, news: SyncSender<News>) -> st
 }
 
 /// Puts a window when every worker has told its part, in order of their ends, whatever worker comes first.
-fn write(mut writer: Writer, workers: usize, told: &Receiver<Kept>) -> Result<(), StoreError> {
+fn write(mut writer: Writer, workers: usize, told: &Receiver<Kept>, live: Option<&Live>) -> Result<(), StoreError> {
     let mut parts = BTreeMap::<Window, Vec<Counted>>::new();
     let mut until = vec![i64::MIN; workers];
     let (mut put, mut published) = (0, Instant::now());
+    let mut complete = i64::MIN;
     loop {
         match told.recv_timeout(TOGETHER) {
             Ok(Kept::Counts(counted)) => parts.entry(counted.window).or_default().push(counted),
             Ok(Kept::All { worker, until: time }) => {
                 until[worker] = time;
-                let complete = until.iter().copied().min().unwrap_or(i64::MAX);
+                complete = until.iter().copied().min().unwrap_or(i64::MAX);
                 while let Some(window) = parts.first_entry().filter(|first| first.key().end <= complete) {
                     put_window(&mut writer, window.remove())?;
                     put += 1;
@@ -68,6 +76,11 @@ fn write(mut writer: Writer, workers: usize, told: &Receiver<Kept>) -> Result<()
         if put >= MOST_TOGETHER || (put > 0 && published.elapsed() >= TOGETHER) {
             writer.publish()?;
             (put, published) = (0, Instant::now());
+        }
+        if put == 0
+            && let Some(live) = live
+        {
+            live.stored(complete);
         }
     }
     parts.into_values().try_for_each(|parts| put_window(&mut writer, parts))?;

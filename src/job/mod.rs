@@ -5,7 +5,7 @@ mod intake;
 mod keep;
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -23,14 +23,20 @@ use hitters_inputs::feed::{Feed, FeedError};
 use jiff::SignedDuration;
 
 use crate::cluster::{self, ClusterError, ClusterSettings, Hello};
+use crate::http::command::{Door, ServeError};
+use crate::http::server::Server;
 use crate::latency::Latency;
 use crate::meters::Meters;
 use crate::progress::{Progress, Snapshot};
+use crate::query::history::History;
+use crate::query::live::{Knows, Live};
 use crate::rejects::Rejects;
 use crate::settings::Settings;
 use crate::sink::terminal::Terminal;
 use crate::sink::{self, Sink, UnknownSink};
 use crate::store::error::StoreError;
+use crate::store::part::Part;
+use crate::store::reader::Store;
 use crate::store::retain::Retention;
 use crate::store::writer::Writer;
 use crate::summary::Summary;
@@ -39,6 +45,8 @@ use keep::{Kept, keep};
 
 /// How many rankings may wait to be written before the job waits for the writer.
 const AHEAD: usize = 64;
+/// Memory for segments that were read to answer questions.
+const SERVED_MEMORY: u64 = 256 << 20;
 /// How often progress is shown.
 const PROGRESS: Duration = Duration::from_millis(200);
 
@@ -57,6 +65,9 @@ pub enum RunError {
     /// History cannot be kept.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Results cannot be served.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     /// There is no such output.
     #[error(transparent)]
     Sink(#[from] UnknownSink),
@@ -156,18 +167,22 @@ impl Watch for Tell {
 pub fn run(settings: Settings) -> Result<Outcome, RunError> {
     let began = settings.feed.began;
     let mut sink = open_sink(settings.output.as_deref())?;
-    let store =
-        settings.store.as_ref().map(|(dir, retention)| open_store(dir, *retention, &settings.job.count)).transpose()?;
+    let door = settings.listen.as_ref().map(|(address, peers)| Door::open(address, peers)).transpose()?;
     let rejects = settings.rejects.as_deref().map(create_rejects).transpose()?.map(Arc::new);
     let meters = Arc::new(Meters::new(settings.lengths.len()));
     let latency = Arc::new(Latency::new(settings.job.count.windows.lengths.clone(), settings.workers));
     let feed = Arc::new(Feed::new(&settings.inputs, settings.feed)?);
     let in_cluster = settings.cluster.is_some();
-    let (start, seed) = members(settings.cluster, settings.workers)?;
+    let (start, seed) = members(settings.cluster, settings.workers, settings.stored.as_ref())?;
+    let part = part(&start, seed);
+    let store = settings
+        .store
+        .as_ref()
+        .map(|(dir, retention)| open_store(dir, *retention, &settings.job.count, &part))
+        .transpose()?;
     let shared = Shared {
         feed: feed.clone(),
         seed,
-        workers: settings.workers,
         meters: meters.clone(),
         latency: latency.clone(),
         rejects: rejects.clone(),
@@ -175,11 +190,13 @@ pub fn run(settings: Settings) -> Result<Outcome, RunError> {
         partial: Arc::default(),
     };
     let partial = shared.partial.clone();
+    let served = door.map(|door| serve(door, &settings.job, settings.store.as_ref(), &part, &meters)).transpose()?;
+    let (live, server) = served.unzip();
     let lengths = settings.job.count.windows.lengths.clone();
     let (news, rankings) = sync_channel(AHEAD);
-    let keep = store.map(|writer| start_keeping(writer, settings.workers, news.clone())).transpose()?;
-    // Both go on when nobody reads the output any more.
-    let in_cluster = in_cluster || keep.is_some();
+    let keep = store.map(|writer| start_keeping(writer, settings.workers, news.clone(), live.clone())).transpose()?;
+    // All of these go on when nobody reads the output any more.
+    let in_cluster = in_cluster || keep.is_some() || server.is_some();
     let workers = spawn(start, settings.job, shared, news, keep)?;
     let snapshot = || Snapshot {
         bytes: feed.taken(),
@@ -187,9 +204,10 @@ pub fn run(settings: Settings) -> Result<Outcome, RunError> {
         events: meters.events(),
         watermark: meters.watermark(),
     };
-    let Some(windows) = write(&rankings, sink.as_mut(), snapshot, &latency, in_cluster)? else {
+    let Some(windows) = write(&rankings, sink.as_mut(), live.as_deref(), snapshot, &latency, in_cluster)? else {
         return Ok(Outcome::default());
     };
+    server.into_iter().for_each(Server::stop);
     workers.join().unwrap_or_else(|_| Err("it panicked".into())).map_err(RunError::Worker)?;
     if let Some(rejects) = rejects {
         rejects.finish().map_err(|error| RunError::Rejects { path: rejects.path().display().to_string(), error })?;
@@ -216,15 +234,52 @@ fn open_sink(name: Option<&str>) -> Result<Box<dyn Sink>, UnknownSink> {
     sink::open(name, Box::new(io::stdout()), if on_terminal { Terminal::stdout() } else { None })
 }
 
-/// Opens the store for the windows that are kept.
-fn open_store(dir: &Path, retention: Retention, count: &CountSettings) -> Result<Writer, StoreError> {
+/// Opens the store for the windows that are kept. Tables of a part of the keys would have no true ranks.
+fn open_store(dir: &Path, retention: Retention, count: &CountSettings, part: &Part) -> Result<Writer, StoreError> {
     let finest = count.keep.unwrap_or_default();
-    Writer::open(dir, finest)?.with_retention(retention).with_tables(count.k)
+    let writer = Writer::open_part(dir, finest, part)?.with_retention(retention);
+    if part.is_whole() { writer.with_tables(count.k) } else { Ok(writer) }
+}
+
+/// Which keys are counted in this process.
+fn part(start: &Start, seed: u64) -> Part {
+    match start {
+        Start::Cluster { workers, process, sockets } => {
+            Part { number: *process as u32, of: sockets.len() as u32, workers: *workers as u32, seed }
+        }
+        _ => Part::WHOLE,
+    }
 }
 
 /// Starts the thread that writes the store. It holds `news` to its end, so that the run does not end before it.
-fn start_keeping(writer: Writer, workers: usize, news: SyncSender<News>) -> Result<SyncSender<Kept>, RunError> {
-    keep(writer, workers, news).map_err(|error| RunError::Worker(error.to_string()))
+fn start_keeping(
+    writer: Writer,
+    workers: usize,
+    news: SyncSender<News>,
+    live: Option<Arc<Live>>,
+) -> Result<SyncSender<Kept>, RunError> {
+    keep(writer, workers, news, live).map_err(|error| RunError::Worker(error.to_string()))
+}
+
+/// Starts to serve what the job will know and store.
+fn serve(
+    door: Door,
+    job: &JobSettings,
+    store: Option<&(PathBuf, Retention)>,
+    part: &Part,
+    meters: &Arc<Meters>,
+) -> Result<(Arc<Live>, Server), RunError> {
+    let shortest = job.count.windows.lengths.iter().copied().min().unwrap_or(1);
+    let knows = match (store, part.is_whole()) {
+        // What other processes count of open windows is not asked for, so neither is this one's.
+        (Some(_), false) => Knows::Stored,
+        _ if job.sketch.is_some() => Knows::Open,
+        _ => Knows::Closed,
+    };
+    let live = Arc::new(Live::new(shortest, knows, meters.clone()));
+    let store = store.map(|(dir, _)| Store::open(dir, SERVED_MEMORY)).transpose()?;
+    let server = door.serve(History::of_job(live.clone(), store))?;
+    Ok((live, server))
 }
 
 fn create_rejects(path: &Path) -> Result<Rejects, RunError> {
@@ -232,8 +287,12 @@ fn create_rejects(path: &Path) -> Result<Rejects, RunError> {
 }
 
 /// Where the workers of this process belong, and the seed of the key hashes: its own, or the cluster's once it is
-/// complete.
-fn members(cluster: Option<(ClusterSettings, Hello)>, workers: usize) -> Result<(Start, u64), ClusterError> {
+/// complete. A cluster goes on with the seed of what it has stored, so that each key stays where it is.
+fn members(
+    cluster: Option<(ClusterSettings, Hello)>,
+    workers: usize,
+    stored: Option<&Part>,
+) -> Result<(Start, u64), ClusterError> {
     let Some((settings, hello)) = cluster else {
         death::end_with_workers(Vec::new());
         return Ok((Start::Alone(workers), seed()));
@@ -241,7 +300,7 @@ fn members(cluster: Option<(ClusterSettings, Hello)>, workers: usize) -> Result<
     let joined = cluster::join(&settings, &hello)?;
     death::end_with_workers(joined.addresses);
     let start = Start::Cluster { workers, process: settings.process, sockets: joined.sockets };
-    Ok((start, joined.seed))
+    Ok((start, stored.map_or(joined.seed, |part| part.seed)))
 }
 
 /// A seed for key hashes that nobody can foresee, so that nobody can choose keys that collide.
@@ -258,10 +317,14 @@ fn spawn(
     news: SyncSender<News>,
     keep: Option<SyncSender<Kept>>,
 ) -> Result<JoinHandle<Result<(), String>>, RunError> {
+    let workers = match start_at {
+        Start::Alone(workers) | Start::Bytes(workers) | Start::Cluster { workers, .. } => workers,
+    };
     let work = move |worker: &mut Worker| {
-        let keep = keep.clone().map(|keep| (worker.index(), keep));
+        let number = worker.index() % workers;
+        let keep = keep.clone().map(|keep| (number, keep));
         let tell = Tell { news: news.clone(), meters: shared.meters.clone(), latency: shared.latency.clone(), keep };
-        let mut intake = Intake::new(&shared, worker.index(), news.clone());
+        let mut intake = Intake::new(&shared, number, news.clone());
         let news = news.clone();
         // When nobody listens any more, the run is over.
         let give = move |ranking| drop(news.send(News::Ranking(ranking)));
@@ -272,10 +335,12 @@ fn spawn(
 }
 
 /// Writes rankings as they come, until the workers are done; how many windows closed, or `None` when the reader of the
-/// output has gone. Then the process may end, except `in_cluster`, where the others still count on it, and with a store.
+/// output has gone. Then the process may end, except `in_cluster`, where the others still count on it, and with a store or
+/// a server.
 fn write(
     rankings: &Receiver<News>,
     sink: &mut dyn Sink,
+    live: Option<&Live>,
     snapshot: impl Fn() -> Snapshot,
     latency: &Latency,
     in_cluster: bool,
@@ -286,10 +351,13 @@ fn write(
         let written = match rankings.recv_timeout(PROGRESS) {
             Ok(News::Failed(error)) => return Err(error),
             Ok(News::Ranking(ranking)) => {
-                let is_final = ranking.state == State::Final;
-                windows += u64::from(is_final);
+                let ranking = Arc::new(ranking);
+                if let Some(live) = live {
+                    live.take(ranking.clone());
+                }
                 let written = if reader_gone { Ok(()) } else { sink.write(&ranking) };
-                if is_final {
+                if ranking.state == State::Final {
+                    windows += 1;
                     latency.closed(ranking.window.end);
                 }
                 written

@@ -37,6 +37,9 @@ pub struct Answer {
     pub total: u128,
     /// The rows by rank.
     pub rows: Vec<Row>,
+    /// The probability with which the bounds of a row hold: 1, but less where sketches without certain bounds had a part in
+    /// it, and 0 when the answer is partial.
+    pub confidence: f64,
     /// How far it can be trusted.
     pub trust: Trust,
     /// What it took.
@@ -44,10 +47,29 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// As a ranking, for any sink. Its confidence is 1, or 0 when the answer is partial: then bounds need not hold.
+    /// Nothing, of an interval in which nothing is known to be.
+    pub(super) fn nothing(from: i64, to: i64) -> Self {
+        Answer {
+            window: Window { start: from, end: to },
+            state: State::Final,
+            total: 0,
+            rows: Vec::new(),
+            confidence: 1.0,
+            trust: Trust { exact: true, ..Trust::default() },
+            effort: Effort::default(),
+        }
+    }
+
+    /// Takes back what rows promise: others may be missing.
+    pub fn doubt_all(&mut self) {
+        self.confidence = 0.0;
+        self.rows.iter_mut().for_each(|row| row.certified = false);
+    }
+
+    /// As a ranking, for any sink.
     pub fn into_ranking(self) -> Ranking {
-        let confidence = if self.trust.is_partial() { 0.0 } else { 1.0 };
-        Ranking { window: self.window, state: self.state, total: self.total, rows: self.rows, confidence }
+        let Answer { window, state, total, rows, confidence, .. } = self;
+        Ranking { window, state, total, rows, confidence }
     }
 }
 
@@ -66,6 +88,13 @@ impl Trust {
     /// Whether a part of the interval could not be looked at.
     pub fn is_partial(&self) -> bool {
         !self.missing.is_empty()
+    }
+
+    /// Notes what else is missing; whether anything is.
+    pub fn lacks(&mut self, missing: &[String]) -> bool {
+        self.missing.extend_from_slice(missing);
+        self.exact &= missing.is_empty();
+        !missing.is_empty()
     }
 
     /// Of what was tried, and whether all keys were known.
@@ -108,6 +137,12 @@ pub enum QueryError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Only a store can answer.
+    #[error("there is no store to compare intervals of; give --store DIR")]
+    NoStore,
+    /// Windows enter the store faster than it is read.
+    #[error("the store changed each time it was read; ask again")]
+    Restless,
 }
 
 /// Answers a question: exactly when the interval starts and ends with windows that are kept, else with certain bounds on
@@ -136,6 +171,7 @@ pub fn answer(store: &Store, query: &Query) -> Result<Answer, QueryError> {
         state: facts.state,
         total: facts.total,
         rows: ranked.rows.iter().map(row).collect(),
+        confidence: if trust.is_partial() { 0.0 } else { 1.0 },
         trust,
         effort: Effort { work: *work, segments: segments(&tried.plans), elapsed: began.elapsed() },
     })

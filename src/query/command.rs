@@ -8,6 +8,7 @@ use regex::bytes::Regex;
 
 use super::answer::{Effort, Query, QueryError, Trust, answer};
 use super::follow::Follow;
+use super::interval::{between, series};
 use super::keep::Keep;
 use super::moment;
 use super::movers::movers;
@@ -108,21 +109,30 @@ pub fn run(args: &QueryArgs) -> Result<ExitCode, QueryCommandError> {
     let (from, to) = interval(args, &store)?;
     let steps = steps(args, from, to)?;
     let output = args.output.as_deref().unwrap_or(sink::default_name(io::stdout().is_terminal()));
+    let missing: Vec<String> = store.catalog()?.part().missing().into_iter().collect();
     let mut said = Said { stats: args.stats, ..Said::default() };
     if let Some(key) = &args.key {
         let key = key_bytes(key);
         let follow = Follow::new(&store, &key)?;
-        let rows = steps.map(|(from, to)| follow.during(from, to)).collect::<Result<Vec<_>, _>>()?;
+        let mut rows = steps.map(|(from, to)| follow.during(from, to)).collect::<Result<Vec<_>, _>>()?;
+        for row in rows.iter_mut().filter(|_| !missing.is_empty()) {
+            row.trust.lacks(&missing);
+            row.rank = None;
+        }
         rows.iter().for_each(|row| said.hear(&row.trust, &row.effort));
         show::followed(output, &key, &rows, &mut io::stdout().lock())?;
     } else if args.compare {
-        let movers = movers(&store, &Query { from, to, k: args.k, keep })?;
+        let mut movers = movers(&store, &Query { from, to, k: args.k, keep })?;
+        movers.trust.lacks(&missing);
         said.hear(&movers.trust, &movers.effort);
         show::moved(output, &movers, &mut io::stdout().lock())?;
     } else {
         let mut sink = sink::open(output, Box::new(io::stdout()), None)?;
         for (from, to) in steps {
-            let answer = answer(&store, &Query { from, to, k: args.k, keep: keep.clone() })?;
+            let mut answer = answer(&store, &Query { from, to, k: args.k, keep: keep.clone() })?;
+            if answer.trust.lacks(&missing) {
+                answer.doubt_all();
+            }
             said.hear(&answer.trust, &answer.effort);
             sink.write(&answer.into_ranking())?;
         }
@@ -137,31 +147,14 @@ pub fn run(args: &QueryArgs) -> Result<ExitCode, QueryCommandError> {
 fn interval(args: &QueryArgs, store: &Store) -> Result<(i64, i64), QueryCommandError> {
     let now = settings::now();
     let (from, to) = (moment::typed("--from", &args.from, now)?, moment::typed("--to", &args.to, now)?);
-    let stored = store.catalog()?.span();
-    // Where one end is typed and beyond what is stored, the interval is empty.
-    let from = from.unwrap_or_else(|| stored.map_or(0, |(start, _)| start).min(to.unwrap_or(i64::MAX)));
-    let to = to.unwrap_or_else(|| stored.map_or(0, |(_, end)| end).max(from));
-    if from > to {
-        return Err(QueryError::Reversed { from, to }.into());
-    }
-    Ok((from, to))
+    Ok(between(from, to, store.catalog()?.span())?)
 }
 
 /// The intervals of a series, the last of which may be shorter; without one, the whole.
 fn steps(args: &QueryArgs, from: i64, to: i64) -> Result<impl Iterator<Item = (i64, i64)>, QueryCommandError> {
-    let length = match args.every.as_deref().map(quantity::duration).transpose().map_err(|why| wrong("--every", why))? {
-        Some(every) => i64::try_from(every.as_millis()).unwrap_or(i64::MAX),
-        None => i64::MAX,
-    };
-    let span = to.saturating_sub(from);
-    if length == 0 || span / length >= MOST_STEPS {
-        return Err(wrong(
-            "--every",
-            "that makes more than 1,000,000 answers; give a longer one, or a shorter interval".into(),
-        ));
-    }
-    let starts = std::iter::successors(Some(from), move |start| start.checked_add(length).filter(|next| *next < to));
-    Ok(starts.map(move |start| (start, start.saturating_add(length).min(to))))
+    let every = args.every.as_deref().map(quantity::millis).transpose().map_err(|why| wrong("--every", why))?;
+    let too_many = "that makes more than 1,000,000 answers; give a longer one, or a shorter interval";
+    series(from, to, every, MOST_STEPS).ok_or_else(|| wrong("--every", too_many.into()))
 }
 
 fn wrong(option: &'static str, why: String) -> QueryCommandError {

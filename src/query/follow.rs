@@ -1,5 +1,6 @@
 //! The count and rank of one key.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use hitters_dataflows::ranking::{Estimate, State, Window};
@@ -73,6 +74,29 @@ impl<'a> Follow<'a> {
             effort: Effort { work: *work, segments: segments(&tried.plans), elapsed: began.elapsed() },
         })
     }
+}
+
+/// The counts of some keys in an interval, as far as they occur. Reads the whole dictionary: O(keys).
+///
+/// # Errors
+/// [`QueryError`] when the interval is reversed or the store cannot be read.
+pub(super) fn counts(
+    store: &Store,
+    wanted: &HashSet<&[u8]>,
+    from: i64,
+    to: i64,
+) -> Result<Vec<(Vec<u8>, Estimate)>, QueryError> {
+    check(from, to)?;
+    let tried = attempt(store, &[(from, to)], |catalog, sources| {
+        let mut found = Vec::new();
+        store.keys().for_each(catalog, 0..catalog.keys(), |id, key| {
+            if let Some(key) = key.filter(|key| wanted.contains(key)) {
+                found.push((key.to_vec(), id));
+            }
+        })?;
+        found.into_iter().map(|(key, id)| Ok((key, count(&sources[0], id)?))).collect::<Result<Vec<_>, Unusable>>()
+    })?;
+    Ok(tried.result)
 }
 
 /// The count of one id.

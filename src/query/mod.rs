@@ -2,7 +2,8 @@
 //!
 //! [`answer`](mod@answer) is the question, [`plan`] chooses the segments whose sums and differences make the interval, [`scan`] goes
 //! through as little of them as an exact answer needs, and [`collect`] keeps what is asked for. [`movers`](mod@movers) compares two
-//! intervals, [`follow`] follows one key; [`command`] is the command line.
+//! intervals, [`follow`] follows one key; [`command`] is the command line. [`history`] is all that there is to ask: a store,
+//! and with it, or alone, what a running job knows that is not stored ([`live`]), put together by `combine`.
 //!
 //! Why the answer is exact: the total of a key is the sum of its counts in the segments of the plan, less those of the
 //! segments taken away, all of them full counts. A stripe of ids is left out only when the sum of the ceilings of its
@@ -12,9 +13,14 @@
 
 pub mod answer;
 pub mod collect;
+mod combine;
 pub mod command;
 pub mod follow;
+pub mod history;
+pub mod interval;
 pub mod keep;
+pub mod live;
+pub mod merge;
 pub mod moment;
 pub mod movers;
 pub mod plan;

@@ -25,8 +25,7 @@ pub fn moment(text: &str, now: i64) -> Result<i64, String> {
     match relative.as_bytes().first() {
         None if text == "now" => return Ok(now),
         Some(sign @ (b'-' | b'+')) => {
-            if let Ok(duration) = quantity::duration(&relative[1..]) {
-                let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+            if let Ok(millis) = quantity::millis(&relative[1..]) {
                 return Ok(if *sign == b'-' { now.saturating_sub(millis) } else { now.saturating_add(millis) });
             }
         }

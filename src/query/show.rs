@@ -20,9 +20,10 @@ enum Cell {
     Word(&'static str),
     Key(Vec<u8>),
     Count(u64),
+    Total(u128),
     Change(i128),
     Share(f64),
-    /// A rank that there is not.
+    /// A number that there is not.
     None,
 }
 
@@ -55,6 +56,35 @@ const MOVED: [Heading; 11] = [
     ("before", true),
     ("change", true),
 ];
+
+const KEPT: [Heading; 5] =
+    [("window_start", true), ("window_end", true), ("state", true), ("keys", true), ("total", true)];
+
+/// A window that there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Which.
+    pub window: Window,
+    /// How settled it is.
+    pub state: State,
+    /// The number of its keys, once it is stored.
+    pub keys: Option<u64>,
+    /// The total weight of its keys.
+    pub total: u128,
+}
+
+/// Writes what windows there are to `output`, one of `table`, `ndjson` and `csv`.
+///
+/// # Errors
+/// What the writer reports.
+pub fn windows(output: &str, rows: &[Kept], to: &mut dyn Write) -> io::Result<()> {
+    let row = |row: &Kept| {
+        let keys = row.keys.map_or(Cell::None, Cell::Count);
+        let [start, end] = [row.window.start, row.window.end].map(Cell::Time);
+        vec![start, end, Cell::Word(row.state.name()), keys, Cell::Total(row.total)]
+    };
+    write(output, &KEPT, rows.iter().map(row).collect(), to)
+}
 
 /// Writes a key's counts over time to `output`, one of `table`, `ndjson` and `csv`.
 ///
@@ -135,6 +165,7 @@ impl Cell {
             Cell::Word(word) => (*word).into(),
             Cell::Key(key) => key_text(key).into_owned(),
             Cell::Count(count) => count.to_string(),
+            Cell::Total(total) => total.to_string(),
             Cell::Change(change) => change.to_string(),
             Cell::Share(share) => share.to_string(),
             Cell::None => String::new(),
@@ -146,7 +177,7 @@ impl Cell {
             Cell::Time(_) | Cell::Word(_) | Cell::Key(_) => serde_json::Value::from(self.text()).to_string(),
             Cell::Share(share) => serde_json::Value::from(*share).to_string(),
             Cell::None => "null".into(),
-            Cell::Count(_) | Cell::Change(_) => self.text(),
+            Cell::Count(_) | Cell::Total(_) | Cell::Change(_) => self.text(),
         }
     }
 
@@ -154,6 +185,7 @@ impl Cell {
         match self {
             Cell::Key(key) => printable(key).into_owned(),
             Cell::Count(count) => thousands(*count),
+            Cell::Total(total) => thousands(*total),
             Cell::Change(change) if *change > 0 => format!("+{}", thousands(change.unsigned_abs())),
             Cell::Change(change) if *change < 0 => format!("-{}", thousands(change.unsigned_abs())),
             Cell::Share(share) => format!("{:.2}%", 100.0 * share),

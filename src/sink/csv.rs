@@ -25,18 +25,14 @@ impl Csv {
             return Ok(());
         }
         self.headed = true;
-        writeln!(self.pages.page(), "{}", COLUMNS.join(","))
+        write_head(self.pages.page())
     }
 }
 
 impl Sink for Csv {
     fn write(&mut self, ranking: &Ranking) -> io::Result<()> {
         self.head()?;
-        let page = self.pages.page();
-        for_each_record(ranking, |r| {
-            write!(page, "{},{},{},{},{},", r.window_start, r.window_end, r.state, r.rank, quoted(&r.key))?;
-            writeln!(page, "{},{},{},{},{},{}", r.count, r.low, r.high, r.share, r.confidence, r.certified)
-        })?;
+        write_rows(ranking, self.pages.page())?;
         self.pages.send()
     }
 
@@ -44,6 +40,19 @@ impl Sink for Csv {
         self.head()?;
         self.pages.send()
     }
+}
+
+/// Writes the header line.
+pub(crate) fn write_head(page: &mut Vec<u8>) -> io::Result<()> {
+    writeln!(page, "{}", COLUMNS.join(","))
+}
+
+/// Writes the rows of a ranking.
+pub(crate) fn write_rows(ranking: &Ranking, page: &mut Vec<u8>) -> io::Result<()> {
+    for_each_record(ranking, |r| {
+        write!(page, "{},{},{},{},{},", r.window_start, r.window_end, r.state, r.rank, quoted(&r.key))?;
+        writeln!(page, "{},{},{},{},{},{}", r.count, r.low, r.high, r.share, r.confidence, r.certified)
+    })
 }
 
 /// A field as RFC 4180 has it: in quotes, with its own doubled, when it holds a comma, a quote or a line break.

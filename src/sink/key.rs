@@ -26,12 +26,12 @@ pub fn key_text(key: &[u8]) -> Cow<'_, str> {
 /// use hitters::sink::key::{key_bytes, key_text};
 ///
 /// for key in [b"caf\xe9".as_slice(), br"caf\xe9", b"plain", br"\x"] {
-///     assert_eq!(key_bytes(&key_text(key)), key);
+///     assert_eq!(key_bytes(&*key_text(key)), key);
 /// }
 /// ```
-pub fn key_bytes(text: &str) -> Vec<u8> {
-    let mut key = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+pub fn key_bytes(text: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut rest = text.as_ref();
+    let mut key = Vec::with_capacity(rest.len());
     while let [first, after @ ..] = rest {
         let digit = |byte: u8| (byte as char).to_digit(16);
         let byte = match (first, after) {

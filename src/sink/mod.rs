@@ -7,7 +7,7 @@
 pub(crate) mod csv;
 pub mod key;
 mod live;
-mod ndjson;
+pub(crate) mod ndjson;
 pub mod number;
 mod page;
 pub mod record;

@@ -17,18 +17,22 @@ pub(super) fn open(output: Output, _: Option<Terminal>) -> Box<dyn Sink> {
 
 impl Sink for Ndjson {
     fn write(&mut self, ranking: &Ranking) -> io::Result<()> {
-        let page = self.0.page();
-        for_each_record(ranking, |record| {
-            serde_json::to_writer(&mut *page, record)?;
-            page.push(b'\n');
-            io::Result::Ok(())
-        })?;
+        write_rows(ranking, self.0.page())?;
         self.0.send()
     }
 
     fn finish(&mut self) -> io::Result<()> {
         self.0.send()
     }
+}
+
+/// Writes the rows of a ranking.
+pub(crate) fn write_rows(ranking: &Ranking, page: &mut Vec<u8>) -> io::Result<()> {
+    for_each_record(ranking, |record| {
+        serde_json::to_writer(&mut *page, record)?;
+        page.push(b'\n');
+        io::Result::Ok(())
+    })
 }
 
 #[cfg(test)]

@@ -6,11 +6,13 @@ use std::ops::Range;
 use super::level::Levels;
 use super::manifest::{ChunkRecord, Contents, Record, SegmentRecord};
 use super::pack::Pack;
+use super::part::Part;
 
 /// One state of a store. It never changes once it is shared; a newer state is another catalog.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     levels: Levels,
+    part: Part,
     windows: Vec<BTreeMap<i64, SegmentRecord>>,
     floors: Vec<i64>,
     chunks: Vec<ChunkRecord>,
@@ -26,10 +28,11 @@ pub struct Catalog {
 
 impl Catalog {
     /// Nothing published.
-    pub fn new(levels: Levels) -> Self {
+    pub fn new(levels: Levels, part: Part) -> Self {
         let count = levels.count();
         Catalog {
             levels,
+            part,
             windows: vec![BTreeMap::new(); count],
             floors: vec![i64::MIN; count],
             chunks: Vec::new(),
@@ -116,6 +119,11 @@ impl Catalog {
     /// The levels.
     pub fn levels(&self) -> &Levels {
         &self.levels
+    }
+
+    /// Which keys its windows are of.
+    pub fn part(&self) -> &Part {
+        &self.part
     }
 
     /// The segment of a window.

@@ -145,6 +145,9 @@ fn info(dir: &Path, out: &mut impl Write) -> Result<(), StoreCommandError> {
     let catalog = store.catalog()?;
     let levels: &Levels = catalog.levels();
     writeln!(out, "format version {}, {} keys", super::manifest::VERSION, thousands(catalog.keys()))?;
+    if !catalog.part().is_whole() {
+        writeln!(out, "the keys of {}", catalog.part())?;
+    }
     if let Some((start, end)) = catalog.span() {
         writeln!(out, "{} to {}", Rfc3339(start), Rfc3339(end))?;
     }

@@ -80,7 +80,7 @@ pub fn compact(dir: &Path) -> Result<Compacted, StoreError> {
         return Ok(done);
     }
     let bytes: Vec<u8> = (0..).zip(&records).flat_map(|(number, record)| record.to_bytes(number)).collect();
-    let header = manifest::header(finest, bytes.len() as u64);
+    let header = manifest::header(finest, catalog.part(), bytes.len() as u64);
     replace_manifest(dir, &[&header, bytes.as_slice()].concat())?;
     tables::follow(dir, catalog.records(), if done.dropped.is_empty() { records.len() as u64 } else { 0 })?;
     for pack in old {

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use hitters_dataflows::count::CountOverflow;
 
+use super::part::Part;
+
 /// Why a store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -65,6 +67,19 @@ pub enum StoreError {
     Nesting {
         /// The length.
         length: String,
+    },
+    /// A store of other keys.
+    #[error(
+        "{dir} holds the keys of {found}, and this would add those of {wanted}; give the same -n, -p and -w as before, or \
+         another directory in every process"
+    )]
+    Part {
+        /// The directory.
+        dir: String,
+        /// Whose keys it holds.
+        found: Part,
+        /// Whose would be added.
+        wanted: Part,
     },
     /// A second writer.
     #[error("{dir} is being written by another process; wait for its end, or name another directory")]

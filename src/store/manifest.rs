@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::error::StoreError;
+use super::part::Part;
 use hitters_dataflows::shard::SHARDS;
 
 /// The version of the format.
@@ -146,13 +147,16 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 }
 
 /// The bytes of a header for windows of `finest` milliseconds, when `certain` bytes of records are on disk.
-pub fn header(finest: i64, certain: u64) -> [u8; HEADER] {
+pub fn header(finest: i64, part: &Part, certain: u64) -> [u8; HEADER] {
     let mut bytes = [0; HEADER];
     bytes[..8].copy_from_slice(MAGIC);
     bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
     bytes[12..16].copy_from_slice(&(SHARDS as u32).to_le_bytes());
     bytes[16..24].copy_from_slice(&finest.to_le_bytes());
-    bytes[28..32].copy_from_slice(&1u32.to_le_bytes());
+    bytes[24..28].copy_from_slice(&part.number.to_le_bytes());
+    bytes[28..32].copy_from_slice(&part.of.to_le_bytes());
+    bytes[32..36].copy_from_slice(&part.workers.to_le_bytes());
+    bytes[40..48].copy_from_slice(&part.seed.to_le_bytes());
     let checksum = crc32fast::hash(&bytes[..56]);
     bytes[56..60].copy_from_slice(&checksum.to_le_bytes());
     SLOTS.iter().for_each(|&at| bytes[at..at + 16].copy_from_slice(&slot(certain)));
@@ -188,11 +192,11 @@ pub struct Contents {
     pub damaged_slots: usize,
 }
 
-/// Reads and checks the header; the length of the finest windows.
+/// Reads and checks the header; the length of the finest windows, and which keys they are of.
 ///
 /// # Errors
 /// [`StoreError`] when it cannot be read, is damaged, or is of another version or number of shards.
-pub fn read_header(file: &File, dir: &Path) -> Result<i64, StoreError> {
+pub fn read_header(file: &File, dir: &Path) -> Result<(i64, Part), StoreError> {
     let path = dir.join(NAME);
     let mut bytes = [0; HEADER];
     match file.read_exact_at(&mut bytes, 0) {
@@ -215,7 +219,16 @@ pub fn read_header(file: &File, dir: &Path) -> Result<i64, StoreError> {
     if u64::from(shards) != SHARDS {
         return Err(StoreError::Shards { dir, found: shards, known: SHARDS as u32 });
     }
-    Ok(u64_at(&bytes, 16) as i64)
+    let part = Part {
+        number: u32_at(&bytes, 24),
+        of: u32_at(&bytes, 28),
+        workers: u32_at(&bytes, 32),
+        seed: u64_at(&bytes, 40),
+    };
+    if !part.is_sound() {
+        return Err(StoreError::damaged(format!("{} (its header)", path.display())));
+    }
+    Ok((u64_at(&bytes, 16) as i64, part))
 }
 
 /// Reads the records from the byte `from` on.
@@ -312,7 +325,7 @@ mod tests {
     }
 
     fn manifest(certain: u64, change: impl Fn(&mut Vec<u8>)) -> Contents {
-        let mut bytes = header(60_000, certain).to_vec();
+        let mut bytes = header(60_000, &Part::WHOLE, certain).to_vec();
         (0..).zip(records()).for_each(|(number, record)| bytes.extend(record.to_bytes(number)));
         change(&mut bytes);
         let file = tempfile::tempfile().unwrap();

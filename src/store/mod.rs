@@ -22,8 +22,10 @@
 //!
 //! ```text
 //!  0  8  "hitters\0"            16  8  length of the finest windows, ms
-//!  8  4  version, 1             24  8  which part of the keys this is (u32) of how many (u32): 0 of 1
-//! 12  4  number of shards, 4096 32 24  zeros        56  4  checksum of bytes 0..56        60  4  zeros
+//!  8  4  version, 1             24  8  which process of a cluster these are the keys of (u32), of how many (u32): 0 of 1
+//! 12  4  number of shards, 4096 32  4  in a cluster, workers of each process       36  4  zeros
+//!                               40  8  in a cluster, the seed of the hashes that decide whose a key is
+//!                               48  8  zeros        56  4  checksum of bytes 0..56        60  4  zeros
 //! 64 16, 80 16  two slots: bytes of records that were once on disk for certain (u64), checksum of those 8 bytes, zeros
 //! ```
 //!
@@ -70,6 +72,7 @@ pub mod keys;
 pub mod level;
 pub mod manifest;
 pub mod pack;
+pub mod part;
 pub mod reader;
 pub mod retain;
 mod rollup;

@@ -13,6 +13,7 @@ use super::keys::{self, Keys};
 use super::level::Levels;
 use super::manifest::{self, HEADER, SegmentRecord};
 use super::pack::Pack;
+use super::part::Part;
 use super::segment::{Extent, Segment};
 use crate::sink::time::Rfc3339;
 
@@ -32,11 +33,23 @@ impl Opened {
             std::io::ErrorKind::NotFound => StoreError::Missing { dir: dir.display().to_string() },
             _ => StoreError::io(&path)(error),
         })?;
-        let finest = manifest::read_header(&file, dir)?;
-        let mut catalog = Catalog::new(Levels::over(finest)?);
+        let (finest, part) = manifest::read_header(&file, dir)?;
+        let mut catalog = Catalog::new(Levels::over(finest)?, part);
         let contents = manifest::read_records(&file, &path, HEADER as u64)?;
         catalog.read(&contents);
         Ok(Opened { file, finest, catalog, end: contents.end, damaged_slots: contents.damaged_slots })
+    }
+}
+
+/// Which keys the store in `dir` is of; `None` when there is none.
+///
+/// # Errors
+/// [`StoreError`] when it is of another version or number of shards, or cannot be read.
+pub fn part(dir: &Path) -> Result<Option<Part>, StoreError> {
+    match File::open(dir.join(manifest::NAME)) {
+        Ok(file) => Ok(Some(manifest::read_header(&file, dir)?.1)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::io(&dir.join(manifest::NAME))(error)),
     }
 }
 

@@ -16,6 +16,7 @@ use super::index::Index;
 use super::level::{Levels, length_text};
 use super::manifest::{self, ChunkRecord, HEADER, RECORD, Record, SegmentRecord};
 use super::pack::Pack;
+use super::part::Part;
 use super::reader::{self, Opened};
 use super::retain::Retention;
 use super::rollup;
@@ -79,15 +80,27 @@ impl Writer {
     /// [`StoreError`] when there is another writer, the directory holds something else or a store of another kind, or
     /// files cannot be read and written.
     pub fn open(dir: &Path, finest: i64) -> Result<Self, StoreError> {
+        Writer::open_part(dir, finest, &Part::WHOLE)
+    }
+
+    /// As [`Writer::open`], for a part of the keys.
+    ///
+    /// # Errors
+    /// As [`Writer::open`], and when the store is of other keys.
+    pub fn open_part(dir: &Path, finest: i64, part: &Part) -> Result<Self, StoreError> {
         let levels = Levels::over(finest)?;
         fs::create_dir_all(dir).map_err(StoreError::io(dir))?;
         let lock = lock(dir)?;
         if !dir.join(manifest::NAME).exists() {
-            create(dir, finest)?;
+            create(dir, finest, part)?;
         }
         let opened = Opened::open(dir)?;
         if opened.catalog.levels() != &levels {
             return Err(StoreError::Length { dir: dir.display().to_string(), found: length_text(opened.finest) });
+        }
+        let found = *opened.catalog.part();
+        if found != *part {
+            return Err(StoreError::Part { dir: dir.display().to_string(), found, wanted: *part });
         }
         Writer::resume(dir, lock, opened)
     }
@@ -472,7 +485,7 @@ pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
 }
 
 /// Makes an empty store; the manifest comes last, and at once.
-fn create(dir: &Path, finest: i64) -> Result<(), StoreError> {
+fn create(dir: &Path, finest: i64, part: &Part) -> Result<(), StoreError> {
     const OURS: [&str; 3] = ["lock", keys::NAME, "manifest.new"];
     for entry in fs::read_dir(dir).map_err(StoreError::io(dir))? {
         let name = entry.map_err(StoreError::io(dir))?.file_name();
@@ -481,7 +494,7 @@ fn create(dir: &Path, finest: i64) -> Result<(), StoreError> {
         }
     }
     File::create(dir.join(keys::NAME)).and_then(|file| file.sync_all()).map_err(StoreError::io(dir))?;
-    replace_manifest(dir, &manifest::header(finest, 0))
+    replace_manifest(dir, &manifest::header(finest, part, 0))
 }
 
 /// Puts a whole new manifest in place of the one there is, if there is one.

@@ -82,6 +82,7 @@ impl Shell {
             .env("PATH", path)
             .env("SCREEN", &results)
             .env_remove("HITTERS_CLUSTER_SECRET")
+            .env_remove("HITTERS_TOKEN")
             .stdin(Stdio::null())
             .stdout(File::create(&results).unwrap())
             .stderr(File::create(&summaries).unwrap())

@@ -6,7 +6,9 @@ pub mod stream;
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,13 +19,24 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// The program with arguments, and without the cluster secret of whoever runs the tests.
 pub fn hitters<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hitters"));
-    command.args(arguments).env_remove("HITTERS_CLUSTER_SECRET");
+    command.args(arguments).env_remove("HITTERS_CLUSTER_SECRET").env_remove("HITTERS_TOKEN");
     command
 }
 
 /// Runs to the end with empty standard input.
 pub fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ended {
     Running::start(&mut hitters(arguments)).finish(PATIENCE)
+}
+
+/// As many addresses of this machine that nobody uses, below the ports that the system gives to others.
+pub fn free_addresses(processes: usize) -> Vec<String> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let base = 10_000 + (std::process::id() % 180) as u16 * 100;
+    let candidates = std::iter::repeat_with(|| base + NEXT.fetch_add(1, Relaxed) % 2000);
+    let free = candidates.take(2000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    let addresses: Vec<_> = free.map(|port| format!("127.0.0.1:{port}")).take(processes).collect();
+    assert_eq!(addresses.len(), processes, "no ports are free");
+    addresses
 }
 
 /// How a run ended.
@@ -87,6 +100,26 @@ impl Running {
             self.listen_until(deadline);
             assert!(self.streams > 0, "it ended without output: {}", self.stderr());
         }
+    }
+
+    /// Waits until a line with `text` is on standard error, and returns it.
+    pub fn wait_for_error(&mut self, text: &str, within: Duration) -> String {
+        let deadline = Instant::now() + within;
+        loop {
+            let said = self.stderr();
+            let whole = said.split_inclusive('\n').find(|line| line.contains(text) && line.ends_with('\n'));
+            if let Some(line) = whole {
+                return line.trim_end().to_owned();
+            }
+            assert!(self.streams > 0, "it ended without saying \"{text}\": {said}");
+            self.listen_until(deadline);
+        }
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// As `kill -9`.

@@ -1,0 +1,268 @@
+//! All that there is to ask: a store, what a running job knows that is not stored, or both.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hitters_dataflows::ranking::State;
+
+use super::answer::{Answer, Effort, Query, QueryError, Trust, answer, check};
+use super::combine::{self, Part, combine, without_row};
+use super::follow::{Follow, Followed, counts};
+use super::live::{Known, Knows, Live};
+use super::movers::{Movers, movers};
+use crate::sink::time::Rfc3339;
+use crate::store::catalog::Catalog;
+use crate::store::error::StoreError;
+use crate::store::reader::Store;
+
+/// How often a question is tried again because windows were stored meanwhile.
+const MOST_TRIES: usize = 8;
+
+/// A store, a running job, or a job and its store.
+pub struct History {
+    store: Option<Store>,
+    live: Option<Arc<Live>>,
+}
+
+/// One moment of it.
+struct Moment {
+    known: Arc<Known>,
+    catalog: Option<Arc<Catalog>>,
+    /// From here on, windows are open.
+    open_from: i64,
+    length: i64,
+}
+
+impl History {
+    /// What is in a store that others may write.
+    pub fn of_store(store: Store) -> Self {
+        History { store: Some(store), live: None }
+    }
+
+    /// What a running job knows, and has stored.
+    pub fn of_job(live: Arc<Live>, store: Option<Store>) -> Self {
+        History { store, live: Some(live) }
+    }
+
+    /// The store, if there is one.
+    pub fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
+    /// The running job, if there is one.
+    pub fn live(&self) -> Option<&Live> {
+        self.live.as_deref()
+    }
+
+    /// What is published in the store now.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    pub fn catalog(&self) -> Result<Option<Arc<Catalog>>, StoreError> {
+        self.store.as_ref().map(Store::catalog).transpose()
+    }
+
+    /// From the first to the last moment of all windows, stored, closed and open.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub fn span(&self) -> Result<Option<(i64, i64)>, StoreError> {
+        let known = self.live.as_ref().and_then(|live| live.known().span(live.length()));
+        let spans = [self.catalog()?.and_then(|catalog| catalog.span()), known];
+        Ok(spans.into_iter().flatten().reduce(|(a, b), (c, d)| (a.min(c), b.max(d))))
+    }
+
+    /// The end of the last window that is stored.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub fn stored_until(&self) -> Result<Option<i64>, StoreError> {
+        Ok(self.catalog()?.and_then(|catalog| catalog.span()).map(|(_, end)| end))
+    }
+
+    /// From here on windows are open, or on their way to the store, so that counts are those of the events so far. `None` when
+    /// no job runs here, or it is not known yet.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub fn open_from(&self) -> Result<Option<i64>, StoreError> {
+        let Some(live) = &self.live else { return Ok(None) };
+        Ok(open_from(&live.known(), self.catalog()?.as_deref(), live.length()))
+    }
+
+    /// The k most frequent keys of an interval, as [`answer`](super::answer()) has them; where windows are not stored yet,
+    /// with what is known of them.
+    ///
+    /// # Errors
+    /// [`QueryError`] when the interval is reversed or the store cannot be read.
+    pub fn top(&self, query: &Query) -> Result<Answer, QueryError> {
+        let began = Instant::now();
+        let (from, to) = (query.from, query.to);
+        check(from, to)?;
+        let mut found = self.steadily(|moment| {
+            let stored = match &self.store {
+                Some(store) => answer(store, query)?,
+                None => Answer::nothing(from, to),
+            };
+            let Some(moment) = moment else { return Ok(stored) };
+            let parts = moment.parts(from, to);
+            let more = match &self.store {
+                Some(store) if !parts.is_empty() => {
+                    counts(store, &without_row(&stored, &parts, &query.keep), from, to)?
+                }
+                _ => Vec::new(),
+            };
+            let mut found = combine(stored, more, &parts, query.k, &query.keep);
+            if self.doubt(moment, (from, to), &mut found.trust) {
+                found.state = State::Early;
+            }
+            if found.trust.is_partial() {
+                found.confidence = 0.0;
+            }
+            Ok(found)
+        })?;
+        found.effort.elapsed = began.elapsed();
+        Ok(found)
+    }
+
+    /// The keys that changed most against the interval before, by what is stored.
+    ///
+    /// # Errors
+    /// [`QueryError`] when the interval is reversed, there is no store, or it cannot be read.
+    pub fn movers(&self, query: &Query) -> Result<Movers, QueryError> {
+        let store = self.store.as_ref().ok_or(QueryError::NoStore)?;
+        self.steadily(|moment| {
+            let mut found = movers(store, query)?;
+            if let Some(moment) = moment {
+                let parts = moment.parts(found.before.start, query.to);
+                if let Some(first) = parts.iter().map(Part::start).chain(moment.reaches(query.to)).min() {
+                    let missing = format!("windows from {} on are not stored yet and not compared", Rfc3339(first));
+                    found.trust.missing.push(missing);
+                    found.trust.exact = false;
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// Looks a key up, to follow it. O(keys).
+    ///
+    /// # Errors
+    /// [`QueryError::Store`] when the store cannot be read.
+    pub fn follow<'a>(&'a self, key: &'a [u8]) -> Result<Following<'a>, QueryError> {
+        let stored = self.store.as_ref().map(|store| Follow::new(store, key)).transpose()?;
+        Ok(Following { history: self, key, stored })
+    }
+
+    /// Does `work` at a moment of a running job at which the store stays as it is; without one, just so.
+    fn steadily<T>(&self, mut work: impl FnMut(Option<&Moment>) -> Result<T, QueryError>) -> Result<T, QueryError> {
+        let Some(live) = &self.live else { return work(None) };
+        for _ in 0..MOST_TRIES {
+            // A window that is not among the known any more is in the catalog that is read after.
+            let (known, length) = (live.known(), live.length());
+            let catalog = self.catalog()?;
+            let open_from = open_from(&known, catalog.as_deref(), length).unwrap_or(i64::MIN);
+            let moment = Moment { known, catalog, open_from, length };
+            let done = work(Some(&moment))?;
+            match (&moment.catalog, &self.catalog()?) {
+                (Some(before), Some(after)) if !Arc::ptr_eq(before, after) => {}
+                _ => return Ok(done),
+            }
+        }
+        Err(QueryError::Restless)
+    }
+
+    /// Notes what is not known of an interval; whether it reaches into open windows.
+    fn doubt(&self, moment: &Moment, (from, to): (i64, i64), trust: &mut Trust) -> bool {
+        if let Some(lost) = moment.known.lost().filter(|lost| from < *lost) {
+            trust.missing.push(format!("nothing is kept of {} to {}", Rfc3339(from), Rfc3339(lost.min(to))));
+        }
+        let Some(open_from) = moment.reaches(to) else {
+            trust.exact &= trust.missing.is_empty();
+            return false;
+        };
+        let open_from = Rfc3339(open_from.max(from));
+        match self.live.as_ref().map(|live| live.knows()) {
+            Some(Knows::Closed) => {
+                trust.missing.push(format!("windows from {open_from} on are open, and there are no early results"));
+            }
+            Some(Knows::Stored) => trust.missing.push(format!("windows from {open_from} on are not stored yet")),
+            Some(Knows::Open) | None => {}
+        }
+        trust.exact = false;
+        true
+    }
+}
+
+/// Where open windows begin: after those that are settled, and before a job has come to that, with the first early ranking,
+/// or after what was stored before.
+fn open_from(known: &Known, catalog: Option<&Catalog>, length: i64) -> Option<i64> {
+    let first_open = || known.of_length(length).find(|ranking| ranking.state == State::Early).map(|r| r.window.start);
+    let stored = || catalog.and_then(Catalog::span).map(|(_, end)| end);
+    known.settled().or_else(first_open).or_else(stored)
+}
+
+impl Moment {
+    /// The windows of the shortest length in an interval that are not stored.
+    fn parts(&self, from: i64, to: i64) -> Vec<Part<'_>> {
+        let is_stored = |start| self.catalog.as_ref().is_some_and(|catalog| catalog.window(0, start).is_some());
+        let parts = self.known.of_length(self.length).filter(|ranking| !is_stored(ranking.window.start));
+        parts.filter_map(|ranking| Part::of(ranking, from, to)).collect()
+    }
+
+    /// The start of the open windows, if an interval that ends there reaches into them.
+    fn reaches(&self, to: i64) -> Option<i64> {
+        (to > self.open_from).then_some(self.open_from)
+    }
+}
+
+/// A key that was looked up.
+pub struct Following<'a> {
+    history: &'a History,
+    key: &'a [u8],
+    stored: Option<Follow<'a>>,
+}
+
+impl Following<'_> {
+    /// The key's count in an interval. Its rank is known where all windows are stored.
+    ///
+    /// # Errors
+    /// [`QueryError`] when the interval is reversed or the store cannot be read.
+    pub fn during(&self, from: i64, to: i64) -> Result<Followed, QueryError> {
+        check(from, to)?;
+        self.history.steadily(|moment| {
+            let mut found = match &self.stored {
+                Some(stored) => stored.during(from, to)?,
+                None => nothing(from, to),
+            };
+            let Some(moment) = moment else { return Ok(found) };
+            let parts = moment.parts(from, to);
+            if !parts.is_empty() {
+                let estimates = parts.iter().map(|part| part.key(self.key));
+                found.count = combine::sum(std::iter::once(found.count).chain(estimates));
+                found.total += parts.iter().map(Part::total).sum::<u128>();
+                found.state = combine::state(found.state, &parts);
+                found.trust.exact &= found.state != State::Early && found.count.low == found.count.high;
+                found.rank = None;
+            }
+            if self.history.doubt(moment, (from, to), &mut found.trust) {
+                found.state = State::Early;
+                found.rank = None;
+            }
+            Ok(found)
+        })
+    }
+}
+
+fn nothing(from: i64, to: i64) -> Followed {
+    let Answer { window, state, total, trust, .. } = Answer::nothing(from, to);
+    Followed {
+        window,
+        state,
+        count: combine::sum(std::iter::empty()),
+        rank: None,
+        total,
+        trust,
+        effort: Effort::default(),
+    }
+}
