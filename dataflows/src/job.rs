@@ -57,6 +57,9 @@ pub struct JobSettings {
     pub exact: bool,
     /// An empty sketch that each worker's sketch of a window begins as; `None` for no sketches.
     pub sketch: Option<AnySketch>,
+    /// How many windows in a row make one of the result, each such row at every window's end; `[1]` for windows as they
+    /// are. Anything else takes sketches that merge, and no exact counts.
+    pub spans: Vec<i64>,
     /// How often early rankings and revisions come out.
     pub early: Duration,
 }
@@ -150,7 +153,8 @@ fn build(
         });
         let dispatches = settings.sketch.is_some().then(|| {
             let (input, dispatches) = scope.new_input::<Vec<Dispatch>>();
-            let gather = Gather::new(settings.count.windows.clone(), settings.count.k, !settings.exact, workers);
+            let (windows, spans) = (settings.count.windows.clone(), settings.spans.clone());
+            let gather = Gather::new(windows, spans, settings.count.k, !settings.exact, workers);
             early(dispatches, gather, tick_every, outlet.clone(), probe, watch.clone());
             input
         });
