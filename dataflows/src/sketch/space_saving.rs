@@ -25,6 +25,7 @@ use bucket::{Bucket, Slot, WAYS, bucket_of, tag_of};
 use filters::{Filter, Filters};
 use keys::Keys;
 
+use super::unseen::unseen;
 use super::{DamagedSketch, LONGEST_KEY, MergeError, Overflow, Sketch};
 use crate::key::same;
 use crate::ranking::Estimate;
@@ -195,18 +196,6 @@ impl SpaceSaving {
     fn slots(&self) -> impl Iterator<Item = Slot> {
         self.buckets.iter().flat_map(Bucket::slots)
     }
-}
-
-/// The likely weight of a key before it had its counter, of the `err` that it may have had at most.
-///
-/// The `err` was its cells' then, its own part and that of others. Since then the key was seen `low` times and its cells
-/// have grown from `err` to `cells`. Were both as frequent before as since, the key's part would be
-/// `low / (low + cells - err)`. But a key that came late tells little of before, so `cells` is added to what is divided
-/// by, as though the others had been seen that often again.
-fn unseen(low: u64, err: u64, cells: u64) -> u64 {
-    let (low, err, cells) = (u128::from(low), u128::from(err), u128::from(cells.max(err)));
-    let weight = (low + 2 * cells - err).max(1);
-    ((low * err + weight / 2) / weight) as u64
 }
 
 impl Sketch for SpaceSaving {
