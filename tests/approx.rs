@@ -3,6 +3,8 @@
 
 mod run;
 
+use std::io::Write;
+
 use run::hitters;
 
 const EVENTS: u64 = 300_000;
@@ -12,7 +14,7 @@ const MEBIBYTE: u64 = 1 << 20;
 fn peak(mode: &str, keys: u64) -> u64 {
     let arguments = ["run", "-f", "csv", "--window", "1m,2h", "--early", "1s", "-w", "1", "-k", "5"];
     let rest = ["-o", "ndjson", "--sketch-memory", "64KiB", "--mode", mode];
-    let feed = move |to: &mut dyn std::io::Write| {
+    let feed = move |to: &mut dyn Write| {
         let mut to = std::io::BufWriter::new(to);
         writeln!(to, "ts,key")?;
         (0..EVENTS).try_for_each(|event| {
