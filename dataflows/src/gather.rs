@@ -184,3 +184,55 @@ fn merge(into: &mut BTreeMap<Slot, AnySketch>, slot: Slot, sketch: AnySketch) ->
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::sketch::SpaceSaving;
+    use crate::window::Judgement;
+
+    fn gather(spans: Vec<i64>) -> Gather {
+        let windows = Windows { lengths: vec![100], out_of_orderness: 0, allowed_lateness: 100 };
+        Gather::new(windows, spans, 5, true, 1)
+    }
+
+    /// What is due when the worker says this mark, and lets go of sketches of one key: start, end, state and total.
+    fn due(gather: &mut Gather, mark: Mark, seen: &[(i64, bool, u64)]) -> Vec<(i64, i64, State, u128)> {
+        let settled = seen.iter().map(|&(time, late, weight)| {
+            let Judgement::OnTime(slot) = gather.windows.judge(0, time, i64::MIN) else { panic!("on time") };
+            let mut sketch = SpaceSaving::new(8);
+            sketch.add(1, b"key", weight).unwrap();
+            (if late { slot.late() } else { slot }, sketch.into())
+        });
+        let notice = Notice { from: 0, mark, settled: settled.collect(), passing: None };
+        gather.take(notice).unwrap();
+        let told = |ranking: Ranking| (ranking.window.start, ranking.window.end, ranking.state, ranking.total);
+        gather.close().unwrap().into_iter().map(told).collect()
+    }
+
+    use State::{Final, Revised};
+
+    #[test]
+    fn each_row_of_windows_is_told_once_and_revised_while_late_events_are_allowed() {
+        let mut gather = gather(vec![3, 1]);
+        assert_eq!(due(&mut gather, Mark::At(100), &[(0, false, 1)]), [(-200, 100, Final, 1), (0, 100, Final, 1)]);
+        assert_eq!(due(&mut gather, Mark::At(200), &[(100, false, 2)]), [(-100, 200, Final, 3), (100, 200, Final, 2)]);
+        // The first window takes no more, but those that it is in do.
+        assert_eq!(due(&mut gather, Mark::At(200), &[(0, true, 5)]), [(-100, 200, Revised, 8)]);
+        assert_eq!(due(&mut gather, Mark::At(200), &[]), []);
+        assert_eq!(due(&mut gather, Mark::At(300), &[]), [(0, 300, Final, 3), (0, 300, Revised, 8)]);
+        assert_eq!(due(&mut gather, Mark::At(400), &[]), [(100, 400, Final, 2)]);
+        assert_eq!(due(&mut gather, Mark::Done, &[]), []);
+        assert!(gather.settled.is_empty());
+    }
+
+    #[test]
+    fn what_comes_for_a_closed_window_is_late() {
+        let mut gather = gather(vec![1]);
+        assert_eq!(due(&mut gather, Mark::At(100), &[(0, false, 1)]), [(0, 100, Final, 1)]);
+        assert_eq!(due(&mut gather, Mark::At(150), &[(0, false, 2)]), [(0, 100, Revised, 3)]);
+        assert_eq!(due(&mut gather, Mark::At(250), &[(0, false, 4)]), [(0, 100, Revised, 7)]);
+        assert_eq!(due(&mut gather, Mark::At(250), &[(0, false, 8)]), []);
+    }
+}

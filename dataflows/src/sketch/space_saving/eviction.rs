@@ -89,7 +89,7 @@ impl SpaceSaving {
     /// with probability `weight / low`, so that what is certain is kept as long as it deserves. The draw depends on the
     /// keys and totals so far alone: the same stream gives the same sketch.
     fn may_replace(&self, tag: u64, weight: u64, low: u64) -> bool {
-        let draw = || (u128::from(mix(tag ^ self.total as u64)) * u128::from(low) >> 64) as u64;
+        let draw = || ((u128::from(mix(tag ^ self.total as u64)) * u128::from(low)) >> 64) as u64;
         low <= weight || draw() < weight
     }
 

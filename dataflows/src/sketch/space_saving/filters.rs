@@ -25,7 +25,7 @@ pub(super) struct Filters {
 #[inline(always)]
 fn cells_of(tag: u64) -> [usize; 2] {
     let first = (tag >> 58) as usize;
-    let apart = 2 + ((tag >> 42 & 0xFFFF) * (CELLS as u64 - 2) >> 16) as usize;
+    let apart = 2 + (((tag >> 42 & 0xFFFF) * (CELLS as u64 - 2)) >> 16) as usize;
     [first, first ^ apart]
 }
 
@@ -156,5 +156,35 @@ impl Filters {
         let cell = if self.wide { 2 * number } else { number };
         self.filters[at].set(cell, self.wide, bound);
         self.wide || bound <= u32::MAX.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sketch::mix::mix;
+
+    #[test]
+    fn cells_that_grow_wide_bound_all_that_they_did() {
+        let mut filters = Filters::new(2, false);
+        (0..200).for_each(|key| filters.raise(1, mix(key), 1000 + key));
+        let before: Vec<u64> = (0..200).map(|key| filters.bound(1, mix(key))).collect();
+        assert!(!filters.is_wide() && (0..200).all(|key| before[key as usize] >= 1000 + key));
+        filters.raise(1, mix(7), 1 << 40);
+        assert!(filters.is_wide() && filters.bound(1, mix(7)) == 1 << 40);
+        assert!((0..200).all(|key| filters.bound(1, mix(key)) >= before[key as usize]));
+        assert_eq!((filters.bound(0, mix(7)), filters.most()), (0, 1 << 40));
+        let sum = Filters::sum(&filters, &Filters::default(), 2);
+        assert!((0..200).all(|key| sum.bound(1, mix(key)) == filters.bound(1, mix(key))));
+        let sum = Filters::sum(&sum, &filters, 2);
+        assert!((0..200).all(|key| sum.bound(1, mix(key)) == 2 * filters.bound(1, mix(key))));
+    }
+
+    #[test]
+    fn a_key_has_two_cells_narrow_or_wide() {
+        for tag in (0..100_000).map(mix) {
+            let [one, other] = cells_of(tag);
+            assert!(one < CELLS && other < CELLS && one / 2 != other / 2, "{one} {other}");
+        }
     }
 }
