@@ -80,6 +80,9 @@ pub struct RunArgs {
     /// Length of the windows, which are aligned to the Unix epoch; several (1m,1h,1d) each give their own results
     #[arg(long, value_name = "DURATION,..", default_value = "1h", value_delimiter = ',', help_heading = "Result")]
     pub window: Vec<String>,
+    /// With --mode approx: give the windows not one after the other but one every so often, made of summaries this long
+    #[arg(long, value_name = "DURATION", help_heading = "Result")]
+    pub every: Option<String>,
     /// How often early results come out, or off
     #[arg(long, value_name = "DURATION", default_value = "5s", help_heading = "Result")]
     pub early: String,

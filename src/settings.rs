@@ -24,6 +24,8 @@ use crate::{machine, quantity};
 /// The most rows a window can have.
 pub const MAX_K: usize = 100_000;
 
+/// The most summaries that one window may be made of.
+const MAX_SPAN: i64 = 128;
 /// Memory of a worker's sketch of a window, where nothing else is said.
 const SKETCH_MEMORY: usize = 1 << 20;
 /// And for each of k keys, where that is more.
@@ -66,7 +68,7 @@ pub struct Settings {
     pub feed: FeedSettings,
     /// What is computed.
     pub job: JobSettings,
-    /// The window lengths as typed.
+    /// The lengths that events are judged by, as typed.
     pub lengths: Vec<String>,
     /// Worker threads.
     pub workers: usize,
@@ -102,7 +104,7 @@ impl Settings {
         let too_often = early.is_some_and(|early| early < EPOCH);
         ensure("--early", !too_often, "results come out every 50ms at most; give that or more, or off")?;
         let memory = args.memory.unwrap_or_else(|| machine::memory() / 2);
-        let windows = windows(args)?;
+        let (windows, spans) = windows(args)?;
         let store = store(args)?;
         let stored = args.store.as_deref().map(reader::part).transpose()?.flatten();
         let count = CountSettings {
@@ -116,12 +118,12 @@ impl Settings {
         let exact = args.mode != "approx";
         let wants_sketch = !exact || (args.mode == "both" && early.is_some());
         let sketch = wants_sketch.then(|| sketch(args, workers * args.processes)).transpose()?;
-        let job = JobSettings { count, exact, sketch, early: early.unwrap_or(Duration::from_secs(5)) };
+        let job = JobSettings { count, exact, sketch, spans, early: early.unwrap_or(Duration::from_secs(5)) };
         Ok(Settings {
             inputs: find(&args.inputs)?,
             feed: feed(args, workers)?,
             job,
-            lengths: args.window.clone(),
+            lengths: args.every.clone().map_or_else(|| args.window.clone(), |every| vec![every]),
             workers,
             cluster: cluster(args, workers, stored.as_ref())?,
             output: args.output.clone(),
@@ -134,7 +136,8 @@ impl Settings {
     }
 }
 
-fn windows(args: &RunArgs) -> Result<Windows, SettingsError> {
+/// The windows that are counted, and how many of them in a row each window of the result is.
+fn windows(args: &RunArgs) -> Result<(Windows, Vec<i64>), SettingsError> {
     let mut lengths = Vec::new();
     for typed in &args.window {
         let length = millis(duration("--window", typed)?);
@@ -143,11 +146,24 @@ fn windows(args: &RunArgs) -> Result<Windows, SettingsError> {
         lengths.push(length);
     }
     ensure("--window", (1..=MAX_LENGTHS).contains(&lengths.len()), "give 1 to 128 lengths")?;
-    Ok(Windows {
+    let mut spans = vec![1];
+    if let Some(typed) = &args.every {
+        let every = millis(duration("--every", typed)?);
+        ensure("--every", args.mode == "approx", "windows that overlap are merged from summaries; give --mode approx")?;
+        ensure("--every", every > 0, "a window every 1ms at most")?;
+        let divides = lengths.iter().all(|length| length % every == 0);
+        ensure("--every", divides, "a window is made of whole steps; give a length that divides each --window")?;
+        spans = lengths.iter().map(|length| length / every).collect();
+        let few = spans.iter().all(|&span| span <= MAX_SPAN);
+        ensure("--every", few, &format!("give steps of which at most {MAX_SPAN} make a window"))?;
+        lengths = vec![every];
+    }
+    let windows = Windows {
         lengths,
         out_of_orderness: millis(duration("--out-of-orderness", &args.out_of_orderness)?),
         allowed_lateness: millis(duration("--allowed-lateness", &args.allowed_lateness)?),
-    })
+    };
+    Ok((windows, spans))
 }
 
 fn store(args: &RunArgs) -> Result<Option<(PathBuf, Retention)>, SettingsError> {
@@ -189,6 +205,7 @@ fn sketch(args: &RunArgs, workers: usize) -> Result<AnySketch, SettingsError> {
         };
         ensure("--sketch", workers == 1, &why("more than one worker", "-w 1 and no -n"))?;
         let revises = args.mode == "approx" && !duration("--allowed-lateness", &args.allowed_lateness)?.is_zero();
+        ensure("--sketch", args.every.is_none(), &why("--every", "no --every"))?;
         ensure("--sketch", !revises, &why("--allowed-lateness with --mode approx", "--mode both"))?;
     }
     let plan = |size| Plan { size, delta: args.delta, k: args.k, seed: SKETCH_SEED };
@@ -259,6 +276,7 @@ fn cluster(
         ("--key", list(&args.key)),
         ("--weight", none(&args.weight)),
         ("--window", args.window.join(",")),
+        ("--every", none(&args.every)),
         ("--store", args.store.as_ref().map_or("none".into(), |_| stored.map_or("new".into(), Part::division))),
         ("--early", args.early.clone()),
         ("--mode", args.mode.clone()),

@@ -40,12 +40,19 @@ def datasketches(memory):
     say("(datasketches)", memory, None, rows)
 
 
+def clickhouse_bytes(counters):
+    """What `SpaceSaving.h` holds for so many counters: each has 48 bytes, a place of 8 in a list and a key of 16; a hash
+    table has cells of 24 bytes, half of them in use at most; and a power of two above six a counter of words of 8 bytes
+    is for keys that are not counted."""
+    cells = 1 << (2 * counters - 1).bit_length()
+    return (48 + 8 + 16) * counters + 24 * cells + 8 * (1 << (6 * counters).bit_length())
+
+
 def clickhouse(memory):
-    """A counter holds a key, a hash, a slot, a count and an error, a place in a table twice as large, and six cells of 8
-    bytes for keys that are not counted: 160 bytes with a key of 16."""
+    """As many counters, a multiple of k, as fit."""
     import chdb
 
-    factor = max(1, memory // 160 // k)
+    factor = max([factor for factor in range(1, memory // 72 // k) if clickhouse_bytes(factor * k) <= memory] or [1])
     query = f"SELECT topK({k}, {factor}, 'counts')(key) FROM file('{path}', 'RowBinary', 'key FixedString(16)') SETTINGS max_threads=1"
     began = time.time()
     text = str(chdb.query(query, "JSONEachRow"))

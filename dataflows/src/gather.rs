@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::mark::{Mark, Marks};
 use crate::operators::JobError;
-use crate::ranking::{Ranking, State};
+use crate::ranking::{Ranking, State, Window};
 use crate::sketch::{AnySketch, Sketch};
 use crate::window::{Slot, Windows};
 
@@ -22,31 +22,40 @@ pub struct Notice {
 }
 
 /// All workers' sketches.
+///
+/// A ranking is of one window, or of several in a row as if they were one: then their sketches are merged for it, and kept
+/// until the last such row has closed.
 pub struct Gather {
     windows: Windows,
+    /// How many windows in a row make one of the result, ascending; 1 for windows as they are.
+    spans: Vec<i64>,
     k: usize,
     /// Whether rankings of closed windows are due from here.
     settles: bool,
     marks: Marks,
     watermark: i64,
+    /// Of windows on time and, apart, of late events.
     settled: BTreeMap<Slot, AnySketch>,
+    /// Where late events came since revisions were last told.
+    touched: BTreeSet<Slot>,
     /// What each worker goes on with, as of its last tick. A worker that skips a tick has had no event since.
     passing: Vec<BTreeMap<Slot, AnySketch>>,
-    closed: BTreeSet<Slot>,
 }
 
 impl Gather {
     /// Nothing gathered yet, from `workers` workers.
-    pub fn new(windows: Windows, k: usize, settles: bool, workers: usize) -> Self {
+    pub fn new(windows: Windows, mut spans: Vec<i64>, k: usize, settles: bool, workers: usize) -> Self {
+        spans.sort_unstable();
         Gather {
             windows,
+            spans,
             k,
             settles,
             marks: Marks::new(workers),
             watermark: i64::MIN,
             settled: BTreeMap::new(),
+            touched: BTreeSet::new(),
             passing: vec![BTreeMap::new(); workers],
-            closed: BTreeSet::new(),
         }
     }
 
@@ -56,7 +65,8 @@ impl Gather {
     }
 
     /// Takes what a worker says. Notices of an epoch are taken before those of later ones, and all of them before
-    /// [`Gather::close`] is asked about that epoch.
+    /// [`Gather::close`] is asked about that epoch. What comes for a closed window counts as late: that only happens
+    /// when an idle partition wakes.
     ///
     /// # Errors
     /// [`JobError::Merge`] when sketches do not go together.
@@ -65,6 +75,10 @@ impl Gather {
         let passing = &mut self.passing[notice.from];
         for (slot, sketch) in notice.settled {
             passing.remove(&slot);
+            let slot = if self.windows.window(slot).end <= self.watermark { slot.late() } else { slot };
+            if slot.is_late() {
+                self.touched.insert(slot);
+            }
             merge(&mut self.settled, slot, sketch)?;
         }
         if let Some(newer) = notice.passing {
@@ -73,18 +87,21 @@ impl Gather {
         Ok(())
     }
 
-    /// The rankings of all open windows as of a tick, after the notices of all epochs before it and of none after.
+    /// The rankings of all open windows as of a tick, after the notices of all epochs before it and of none after. Of rows
+    /// of windows, those that end with an open window of which something was seen.
     ///
     /// # Errors
     /// [`JobError::Merge`] when sketches do not go together.
     pub fn early(&mut self) -> Result<Vec<Ranking>, JobError> {
-        let open = |slot: &Slot| !slot.is_late() && self.windows.window(*slot).end > self.watermark;
         let mut all = BTreeMap::new();
-        for (slot, sketch) in self.passing.iter().flatten().chain(&self.settled).filter(|(slot, _)| open(slot)) {
+        let counts = |slot: &Slot| !slot.is_late() && self.last_end(*slot) > self.watermark;
+        for (slot, sketch) in self.passing.iter().flatten().chain(&self.settled).filter(|(slot, _)| counts(slot)) {
             merge(&mut all, *slot, sketch.clone())?;
         }
-        let rankings = all.iter().map(|(slot, s)| self.ranking(*slot, State::Early, s));
-        Ok(in_order(rankings.collect()))
+        let open = all.keys().filter(|slot| self.windows.window(**slot).end > self.watermark);
+        let lasts = open.flat_map(|&last| self.spans.iter().map(move |&span| (last, span)));
+        let rankings = lasts.map(|(last, span)| self.ranking(&all, last, span, State::Early));
+        in_order(rankings)
     }
 
     /// Applies the marks of an epoch and gives the rankings that are due: those of windows that closed, and those of
@@ -93,42 +110,71 @@ impl Gather {
     /// # Errors
     /// [`JobError::Merge`] when sketches do not go together.
     pub fn close(&mut self) -> Result<Vec<Ranking>, JobError> {
-        self.watermark = self.marks.watermark();
-        let reached = |slot: &Slot| self.windows.window(*slot).end <= self.watermark;
-        let mut finals = Vec::new();
-        let mut revised = Vec::new();
-        if self.settles {
-            for (slot, sketch) in self.settled.range(..).filter(|(slot, _)| !slot.is_late() && reached(slot)) {
-                if self.closed.insert(*slot) {
-                    finals.push(self.ranking(*slot, State::Final, sketch));
-                }
-            }
-            let late: Vec<_> = self.settled.extract_if(.., |slot, _| slot.is_late() && reached(slot)).collect();
-            for (slot, sketch) in late {
-                merge(&mut self.settled, slot.on_time(), sketch)?;
-                self.closed.insert(slot.on_time());
-                revised.push(self.ranking(slot.on_time(), State::Revised, &self.settled[&slot.on_time()]));
-            }
-        }
-        let (windows, watermark, settles) = (&self.windows, self.watermark, self.settles);
-        let gone = |slot: &Slot| {
-            let end = windows.window(*slot).end;
-            end <= watermark && !(settles && windows.keeps(end, watermark))
-        };
-        self.settled.retain(|slot, _| !gone(slot));
-        self.closed.retain(|slot| !gone(slot));
-        Ok(in_order(finals).into_iter().chain(in_order(revised)).collect())
+        let before = std::mem::replace(&mut self.watermark, self.marks.watermark());
+        let rankings = if self.settles { self.due(before) } else { Ok(Vec::new()) };
+        let mut settled = std::mem::take(&mut self.settled);
+        settled.retain(|slot, _| !self.is_gone(*slot));
+        self.settled = settled;
+        self.touched.retain(|slot| self.windows.window(*slot).end > self.watermark);
+        rankings
     }
 
-    fn ranking(&self, slot: Slot, state: State, sketch: &AnySketch) -> Ranking {
-        let (window, rows) = (self.windows.window(slot), sketch.top(self.k));
-        Ranking { window, state, total: sketch.total(), confidence: sketch.confidence(), rows }
+    /// The rankings due now that the watermark has risen from `before`.
+    fn due(&self, before: i64) -> Result<Vec<Ranking>, JobError> {
+        let (mut finals, mut revised) = (BTreeSet::new(), BTreeSet::new());
+        for (&slot, &span) in self.settled.keys().flat_map(|slot| self.spans.iter().map(move |span| (slot, span))) {
+            for last in (0..span).map(|later| slot.on_time().after(later)) {
+                let end = self.windows.window(last).end;
+                let closes = end > before && end <= self.watermark;
+                if slot.is_late() {
+                    let is_told = self.touched.contains(&slot) && end <= before && self.windows.keeps(end, before);
+                    revised.extend((closes || is_told).then_some((last, span)));
+                } else {
+                    finals.extend(closes.then_some((last, span)));
+                }
+            }
+        }
+        let rankings = |lasts: BTreeSet<(Slot, i64)>, state| {
+            in_order(lasts.into_iter().map(|(last, span)| self.ranking(&self.settled, last, span, state)))
+        };
+        let (finals, revised) = (rankings(finals, State::Final)?, rankings(revised, State::Revised)?);
+        Ok(finals.into_iter().chain(revised).collect())
+    }
+
+    /// The end of the last row of windows that a slot's is in.
+    fn last_end(&self, slot: Slot) -> i64 {
+        let longest = self.spans.last().copied().unwrap_or(1);
+        self.windows.window(slot.after(longest - 1)).end
+    }
+
+    /// Whether nothing that a slot's window is in is to be told or revised any more.
+    fn is_gone(&self, slot: Slot) -> bool {
+        let end = self.last_end(slot);
+        end <= self.watermark && !(self.settles && self.windows.keeps(end, self.watermark))
+    }
+
+    /// The ranking of the `span` windows in a row of which `last` is the last.
+    fn ranking(
+        &self,
+        sketches: &BTreeMap<Slot, AnySketch>,
+        last: Slot,
+        span: i64,
+        state: State,
+    ) -> Result<Ranking, JobError> {
+        let first = last.after(1 - span);
+        let window = Window { start: self.windows.window(first).start, ..self.windows.window(last) };
+        let counts = |slot: &Slot| slot.length() == last.length() && (state == State::Revised || !slot.is_late());
+        let mut within = sketches.range(first..=last.late()).filter(|(slot, _)| counts(slot)).map(|(_, sketch)| sketch);
+        let mut sum = within.next().expect("a row of windows is told when something is in it").clone();
+        within.try_for_each(|sketch| sum.merge(sketch))?;
+        Ok(Ranking { window, state, total: sum.total(), confidence: sum.confidence(), rows: sum.top(self.k) })
     }
 }
 
-fn in_order(mut rankings: Vec<Ranking>) -> Vec<Ranking> {
+fn in_order(rankings: impl Iterator<Item = Result<Ranking, JobError>>) -> Result<Vec<Ranking>, JobError> {
+    let mut rankings = rankings.collect::<Result<Vec<_>, _>>()?;
     rankings.sort_by_key(|ranking| ranking.window);
-    rankings
+    Ok(rankings)
 }
 
 fn merge(into: &mut BTreeMap<Slot, AnySketch>, slot: Slot, sketch: AnySketch) -> Result<(), JobError> {
@@ -137,4 +183,56 @@ fn merge(into: &mut BTreeMap<Slot, AnySketch>, slot: Slot, sketch: AnySketch) ->
         None => drop(into.insert(slot, sketch)),
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::sketch::SpaceSaving;
+    use crate::window::Judgement;
+
+    fn gather(spans: Vec<i64>) -> Gather {
+        let windows = Windows { lengths: vec![100], out_of_orderness: 0, allowed_lateness: 100 };
+        Gather::new(windows, spans, 5, true, 1)
+    }
+
+    /// What is due when the worker says this mark, and lets go of sketches of one key: start, end, state and total.
+    fn due(gather: &mut Gather, mark: Mark, seen: &[(i64, bool, u64)]) -> Vec<(i64, i64, State, u128)> {
+        let settled = seen.iter().map(|&(time, late, weight)| {
+            let Judgement::OnTime(slot) = gather.windows.judge(0, time, i64::MIN) else { panic!("on time") };
+            let mut sketch = SpaceSaving::new(8);
+            sketch.add(1, b"key", weight).unwrap();
+            (if late { slot.late() } else { slot }, sketch.into())
+        });
+        let notice = Notice { from: 0, mark, settled: settled.collect(), passing: None };
+        gather.take(notice).unwrap();
+        let told = |ranking: Ranking| (ranking.window.start, ranking.window.end, ranking.state, ranking.total);
+        gather.close().unwrap().into_iter().map(told).collect()
+    }
+
+    use State::{Final, Revised};
+
+    #[test]
+    fn each_row_of_windows_is_told_once_and_revised_while_late_events_are_allowed() {
+        let mut gather = gather(vec![3, 1]);
+        assert_eq!(due(&mut gather, Mark::At(100), &[(0, false, 1)]), [(-200, 100, Final, 1), (0, 100, Final, 1)]);
+        assert_eq!(due(&mut gather, Mark::At(200), &[(100, false, 2)]), [(-100, 200, Final, 3), (100, 200, Final, 2)]);
+        // The first window takes no more, but those that it is in do.
+        assert_eq!(due(&mut gather, Mark::At(200), &[(0, true, 5)]), [(-100, 200, Revised, 8)]);
+        assert_eq!(due(&mut gather, Mark::At(200), &[]), []);
+        assert_eq!(due(&mut gather, Mark::At(300), &[]), [(0, 300, Final, 3), (0, 300, Revised, 8)]);
+        assert_eq!(due(&mut gather, Mark::At(400), &[]), [(100, 400, Final, 2)]);
+        assert_eq!(due(&mut gather, Mark::Done, &[]), []);
+        assert!(gather.settled.is_empty());
+    }
+
+    #[test]
+    fn what_comes_for_a_closed_window_is_late() {
+        let mut gather = gather(vec![1]);
+        assert_eq!(due(&mut gather, Mark::At(100), &[(0, false, 1)]), [(0, 100, Final, 1)]);
+        assert_eq!(due(&mut gather, Mark::At(150), &[(0, false, 2)]), [(0, 100, Revised, 3)]);
+        assert_eq!(due(&mut gather, Mark::At(250), &[(0, false, 4)]), [(0, 100, Revised, 7)]);
+        assert_eq!(due(&mut gather, Mark::At(250), &[(0, false, 8)]), []);
+    }
 }

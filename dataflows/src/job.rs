@@ -57,6 +57,9 @@ pub struct JobSettings {
     pub exact: bool,
     /// An empty sketch that each worker's sketch of a window begins as; `None` for no sketches.
     pub sketch: Option<AnySketch>,
+    /// How many windows in a row make one of the result, each such row at every window's end; `[1]` for windows as they
+    /// are. Anything else takes sketches that merge, and no exact counts.
+    pub spans: Vec<i64>,
     /// How often early rankings and revisions come out.
     pub early: Duration,
 }
@@ -155,11 +158,82 @@ fn build(
         });
         let dispatches = settings.sketch.is_some().then(|| {
             let (input, dispatches) = scope.new_input::<Vec<Dispatch>>();
-            let gather = Gather::new(settings.count.windows.clone(), settings.count.k, !settings.exact, workers);
+            let (windows, spans) = (settings.count.windows.clone(), settings.spans.clone());
+            let gather = Gather::new(windows, spans, settings.count.k, !settings.exact, workers);
             let ticks = Ticks { every: tick_every, began };
             early(dispatches, gather, ticks, outlet.clone(), probe, watch.clone());
             input
         });
         (parcels, dispatches)
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use timely::logging::{TimelyEvent, TimelyEventBuilder};
+
+    use super::*;
+    use crate::operators::JobError;
+    use crate::sketch::SpaceSaving;
+    use crate::window::Windows;
+
+    struct Nothing;
+
+    impl Intake for Nothing {
+        fn read(&mut self) -> Step {
+            Step::Done
+        }
+
+        fn settle(&mut self, _: &mut Ingest) -> Mark {
+            Mark::Nothing
+        }
+    }
+
+    #[derive(Clone)]
+    struct Deaf;
+
+    impl Watch for Deaf {
+        fn watermark(&mut self, _: i64) {}
+        fn too_late(&mut self, _: u64) {}
+        fn failed(&mut self, error: JobError) {
+            panic!("{error}");
+        }
+    }
+
+    /// The names of all operators of a job.
+    fn operators(exact: bool, sketch: bool) -> Vec<String> {
+        let windows = Windows { lengths: vec![1000], out_of_orderness: 0, allowed_lateness: 0 };
+        let count = CountSettings { windows, k: 3, keep: None, memory: 1 << 20, spill_dir: std::env::temp_dir() };
+        let sketch = sketch.then(|| SpaceSaving::new(8).into());
+        let settings = JobSettings { count, exact, sketch, spans: vec![1], early: EPOCH };
+        let names = Arc::new(Mutex::new(Vec::new()));
+        let noted = names.clone();
+        let work = move |worker: &mut Worker| {
+            let noted = noted.clone();
+            worker.log_register().unwrap().insert::<TimelyEventBuilder, _>("timely", move |_, events| {
+                for (_, event) in events.iter().flatten() {
+                    if let TimelyEvent::Operates(operator) = event {
+                        noted.lock().unwrap().push(operator.name.clone());
+                    }
+                }
+            });
+            run(worker, &settings, &mut Nothing, |_| {}, Deaf);
+        };
+        crate::start::start(crate::start::Start::Alone(1), work).unwrap();
+        Arc::try_unwrap(names).map_or_else(|names| names.lock().unwrap().clone(), |names| names.into_inner().unwrap())
+    }
+
+    #[test]
+    fn a_job_has_the_paths_that_are_wanted_and_no_others() {
+        let has = |names: &[String], name: &str| names.iter().any(|found| found == name);
+        for (exact, sketch) in [(true, true), (true, false), (false, true)] {
+            let names = operators(exact, sketch);
+            assert_eq!(["Count", "Rank", "Deliver"].map(|name| has(&names, name)), [exact; 3], "{names:?}");
+            assert_eq!(has(&names, "Early"), sketch, "{names:?}");
+        }
+        assert!(operators(false, true).len() < operators(true, true).len());
+    }
 }

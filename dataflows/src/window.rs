@@ -43,6 +43,11 @@ impl Slot {
         self.0 >> 8
     }
 
+    /// The slot of the window `windows` after it, of the same length.
+    pub fn after(self, windows: i64) -> Self {
+        Slot(self.0.saturating_add(windows << 8))
+    }
+
     /// Which of the job's lengths its window has.
     pub fn length(self) -> usize {
         (self.0 >> 1 & 0x7f) as usize

@@ -3,10 +3,13 @@
 //! An update raises only the counters that are below the key's new estimate, so counters grow slower than in Count-Min,
 //! and estimates are never higher than it would give with the same cells.
 //!
-//! - **Guarantee**: certain bounds. `high` is the estimate, which never undercounts. A line of 16 counters, of which a key
+//! - **Guarantee**: certain bounds. `high` is the paper's estimate, which never undercounts. A line of 16 counters, of which a key
 //!   has four, gets `total / lines` on average, and a counter a quarter of that; so, by Markov's inequality, the estimate is
 //!   at most `epsilon * total` too high with probability `1 - delta` where there are `1 / (4 epsilon delta)` lines. In
 //!   practice far less does. `low` is what was seen of the key since it became a candidate.
+//! - **Count** of a candidate: `low` and the part of the rest that is likely when it was as frequent before. That matters
+//!   here: there are 1,820 choices of counters in a line, so of a million keys over a thousand lines about one in each
+//!   line has the very counters of a hot key, and with them its `high`.
 //! - **Memory**: 64 bytes a line, and `2 k` candidates. Counters have 32 bits; when one outgrows them, all get 64, and
 //!   pairs of lines become one, of which each counter is the higher of two: it bounds the keys of both.
 //! - **Cost**: one cache miss an update, two with counters of 64 bits.

@@ -1,8 +1,9 @@
 //! Count-Min: rows of counters, of which each key has one a row; the least of them is its estimate.
 //!
-//! - **Guarantee**: certain bounds. `high` is the estimate, which never undercounts; with probability `1 - delta` it is
+//! - **Guarantee**: certain bounds. `high` is the paper's estimate, which never undercounts; with probability `1 - delta` it is
 //!   at most `epsilon * total` too high. `low` is what was seen of the key since it became a candidate. A key that is no
 //!   candidate came last with an estimate below the candidates', which bounds it as well.
+//! - **Count** of a candidate: `low` and the part of the rest that is likely when it was as frequent before.
 //! - **Memory**: `e / epsilon` counters of 8 bytes in each of `ln(1 / delta)` rows, and `2 k` candidates.
 //! - **Cost**: O(rows) an update, a cache miss a row.
 //! - **Merges**: yes; cell by cell.

@@ -3,6 +3,7 @@
 
 use super::entries::{Entries, Entry, Room};
 use super::frame::Reader;
+use super::unseen::unseen;
 use super::{DamagedSketch, MergeError, Overflow, Sketch, frame};
 use crate::ranking::Estimate;
 
@@ -41,6 +42,9 @@ pub trait Cells: Sized + Clone {
 ///
 /// A candidate's `count` is its estimate when it last came, of which `count - err` is certain: it was seen since the key
 /// became a candidate. A key that came last with an estimate of at most `bar` may not be a candidate.
+///
+/// Where estimates are upper bounds, the count of a candidate is what was seen of it and the likely part of the rest: a
+/// rare key that shares all its cells with hot ones would be ranked among them otherwise.
 #[derive(Clone, Debug)]
 pub struct Counted<C> {
     cells: C,
@@ -87,8 +91,12 @@ impl<C: Cells> Counted<C> {
     }
 
     fn tracked(&self, entry: &Entry) -> Estimate {
-        let estimate = if C::NEVER_UNDER { entry.count } else { self.cells.estimate(entry.hash) };
-        self.bounds(entry.low(), estimate)
+        if !C::NEVER_UNDER {
+            return self.bounds(entry.low(), self.cells.estimate(entry.hash));
+        }
+        let bounds = self.bounds(entry.low(), entry.count);
+        let err = bounds.high - bounds.low;
+        Estimate { count: bounds.low + unseen(bounds.low, err, err), ..bounds }
     }
 }
 

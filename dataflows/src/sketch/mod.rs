@@ -20,6 +20,7 @@ pub mod space_saving;
 pub mod sticky_sampling;
 mod table;
 mod top;
+mod unseen;
 
 pub use any::AnySketch;
 pub use conservative::ConservativeCountMin;

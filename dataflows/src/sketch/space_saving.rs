@@ -1,29 +1,33 @@
 //! Space-Saving in buckets with a filter: the default sketch.
 //!
-//! Source: Metwally et al., "Efficient Computation of Frequent and Top-k Elements in Data Streams", ICDT 2005; the
-//! filter is that of Homem and Carvalho, "Finding top-k elements in data streams", 2010. Buckets of eight ways make each
-//! update touch a few cache lines of one bucket, and each bucket is a Space-Saving of its own over the keys whose hash
-//! leads to it, so the bounds hold for certain; the hash only decides how tight they are.
+//! Sources: Metwally et al., "Efficient Computation of Frequent and Top-k Elements in Data Streams", ICDT 2005; the filter
+//! is that of Homem and Carvalho, "Finding top-k elements in data streams", 2010; that a key pushes another out with a
+//! probability, from Ben Basat et al., "Randomized Admission Policy for Efficient Top-k and Frequency Estimation", INFOCOM
+//! 2017. Buckets of eight ways make each update touch a few cache lines of one bucket. Each bucket bounds the keys whose
+//! hash leads to it for certain, whichever of them have counters; the hash only decides how tight the bounds are.
 //!
 //! What a bucket promises after every call:
 //! - a tracked key's true count is in `high - err..=high`;
-//! - the true count of an untracked key is at most the filter cell that its hash names (0 while nothing was evicted).
+//! - the true count of an untracked key is at most each of the two filter cells that its hash names (0 while nothing was
+//!   evicted).
 //!
 //! A sketch begins with a few buckets and doubles while a bucket is full, so it is exact, and small, while keys are few.
 //! Evictions begin only at full size; from then on the number of buckets stays.
 
 mod bucket;
 mod eviction;
+mod filters;
 mod keys;
 mod merge;
 mod wire;
 
-use bucket::{Bucket, Filter, Slot, WAYS, bucket_of, cell_of, tag_of};
+use bucket::{Bucket, Slot, WAYS, bucket_of, tag_of};
+use filters::{Filter, Filters};
 use keys::Keys;
 
+use super::unseen::unseen;
 use super::{DamagedSketch, LONGEST_KEY, MergeError, Overflow, Sketch};
 use crate::key::same;
-use crate::prefetch::prefetch;
 use crate::ranking::Estimate;
 
 /// How many updates ahead the memory of a batch's update is asked for.
@@ -79,12 +83,12 @@ impl Shape {
 
 /// The most frequent keys of a stream in bounded memory, each with certain bounds. See the [module](self).
 ///
-/// - **Count**: between the bounds, where its relative error is least at worst ([`Estimate::between`]). Space-Saving's own
-///   estimate, which never undercounts, is `high`.
+/// - **Count**: what was seen of the key since it has its counter, and its likely part of what its cells held before that
+///   (as though it had always been as frequent). Space-Saving's own estimate, which never undercounts, is `high`.
 /// - **Exact** (`low == high`) for all keys while no bucket has more than eight at full size: up to about a quarter of
 ///   the capacity in distinct keys, an eighth for the largest sketches.
-/// - **Error** of a key: at most an eighth of the weight of its bucket, which a good hash keeps close to
-///   `total / capacity`, and far less on skewed streams. Errors of merged sketches add up.
+/// - **Error** of a key: at most `total / capacity` and an eighth of the weight of its bucket, which a good hash keeps close
+///   to `total / capacity` as well; and far less on skewed streams. Errors of merged sketches add up.
 /// - **Memory**: at most [`most_memory`](Sketch::most_memory) between calls. While it grows, merges or compacts its
 ///   keys, up to twice as much for a moment. Keys that do not fit in the key room push the rarest keys out.
 /// - **Zero weight**: a key seen only with weight 0 is tracked while the sketch is exact and ignored after that.
@@ -94,8 +98,8 @@ pub struct SpaceSaving {
     shape: Shape,
     /// The first size, doubled some times, up to the shape's.
     buckets: Vec<Bucket>,
-    /// One a bucket once evictions have begun; empty while the sketch is exact.
-    filters: Vec<Filter>,
+    /// There once evictions have begun; empty while the sketch is exact.
+    filters: Filters,
     keys: Keys,
     /// Untracked keys get a free way only above this: the highest count last evicted for want of key room.
     bar: u64,
@@ -112,7 +116,7 @@ impl SpaceSaving {
     }
 
     /// The largest sketch whose [`most_memory`](Sketch::most_memory) is within `bytes` (2 KiB at least) and that
-    /// has room for 32 bytes of key a counter: about 8,192 counters a MiB. What is left is for longer keys.
+    /// has room for 32 bytes of key a counter: about 9,000 counters a MiB. What is left is for longer keys.
     pub fn with_memory(bytes: usize) -> Self {
         let bytes = bytes.max(LEAST_MEMORY) - size_of::<Self>();
         let wanted = bytes / (BUCKET_BYTES + Keys::ceiling(WAYS * FAIR_KEY));
@@ -148,7 +152,7 @@ impl SpaceSaving {
 
     fn of_size(shape: Shape, buckets: usize) -> Self {
         let buckets = vec![Bucket::default(); buckets];
-        SpaceSaving { shape, buckets, filters: Vec::new(), keys: Keys::new(shape.key_room), bar: 0, total: 0 }
+        SpaceSaving { shape, buckets, filters: Filters::default(), keys: Keys::new(shape.key_room), bar: 0, total: 0 }
     }
 
     /// Whether every count so far is exact: nothing was ever evicted.
@@ -161,9 +165,7 @@ impl SpaceSaving {
     fn prefetch(&self, tag: u64) {
         let at = bucket_of(tag, self.buckets.len());
         self.buckets[at].prefetch();
-        if let Some(filter) = self.filters.get(at) {
-            prefetch(&filter.0[cell_of(tag)]);
-        }
+        self.filters.prefetch(at, tag);
     }
 
     #[inline(always)]
@@ -172,9 +174,9 @@ impl SpaceSaving {
         bucket.matches(tag).find(|&way| same(self.keys.get(bucket.key(way)), key))
     }
 
-    /// Bound of the untracked keys that share `tag`'s cell.
+    /// Bound of the untracked keys that share `tag`'s cells.
     fn untracked(&self, tag: u64) -> u64 {
-        if self.is_exact() { 0 } else { self.filters[bucket_of(tag, self.buckets.len())].0[cell_of(tag)] }
+        self.filters.bound(bucket_of(tag, self.buckets.len()), tag)
     }
 
     /// The upper bound of a key's weight and by how much it may be less.
@@ -186,13 +188,14 @@ impl SpaceSaving {
         }
     }
 
+    fn bounds(&self, tag: u64, high: u64, err: u64) -> Estimate {
+        let low = high - err;
+        Estimate { count: low + unseen(low, err, self.untracked(tag)), low, high }
+    }
+
     fn slots(&self) -> impl Iterator<Item = Slot> {
         self.buckets.iter().flat_map(Bucket::slots)
     }
-}
-
-fn bounds(high: u64, err: u64) -> Estimate {
-    Estimate::between(high - err, high)
 }
 
 impl Sketch for SpaceSaving {
@@ -225,16 +228,17 @@ impl Sketch for SpaceSaving {
     }
 
     fn estimate(&self, hash: u64, key: &[u8]) -> Estimate {
-        let (high, err) = self.weigh(tag_of(hash), key);
-        bounds(high, err)
+        let tag = tag_of(hash);
+        let (high, err) = self.weigh(tag, key);
+        self.bounds(tag, high, err)
     }
 
     fn each_tracked<'a>(&'a self, mut each: impl FnMut(&'a [u8], Estimate)) {
-        self.slots().for_each(|slot| each(self.keys.get(slot.key), bounds(slot.high, slot.err)));
+        self.slots().for_each(|slot| each(self.keys.get(slot.key), self.bounds(slot.tag, slot.high, slot.err)));
     }
 
     fn most_untracked(&self) -> u64 {
-        self.filters.iter().flat_map(|filter| filter.0).max().unwrap_or(0)
+        self.filters.most()
     }
 
     fn capacity(&self) -> usize {
@@ -246,13 +250,10 @@ impl Sketch for SpaceSaving {
     }
 
     fn memory(&self) -> usize {
-        size_of::<Self>()
-            + self.buckets.capacity() * size_of::<Bucket>()
-            + self.filters.capacity() * size_of::<Filter>()
-            + self.keys.held()
+        size_of::<Self>() + self.buckets.capacity() * size_of::<Bucket>() + self.filters.memory() + self.keys.held()
     }
 
-    /// 384 bytes for each 8 counters, and 1.5 times the key room.
+    /// 512 bytes for each 8 counters, and 1.5 times the key room.
     fn most_memory(&self) -> usize {
         size_of::<Self>() + self.shape.buckets * BUCKET_BYTES + Keys::ceiling(self.shape.key_room)
     }

@@ -64,6 +64,31 @@ fn sixty_four_sketches_merge_without_losing_tightness() {
     }
 }
 
+/// Summaries of one minute each give the last five minutes, at every minute: as sure, and as close, as of one stream.
+#[test]
+fn summaries_of_minutes_give_the_last_five_at_every_minute() {
+    for entry in SKETCHES.iter().filter(|entry| entry.merges) {
+        let mut random = Random(3);
+        let minutes: Vec<_> = (0..12)
+            .map(|minute| {
+                let mut pair = Pair::new(make(entry, Size::Epsilon(EPSILON)));
+                let shape = SHAPES[minute % SHAPES.len()];
+                feed(&mut pair, &mut random, shape, scaled(20_000).max(800), KEYS, 0);
+                pair
+            })
+            .collect();
+        for last_five in minutes.windows(5) {
+            let mut sum = last_five[0].clone();
+            last_five[1..].iter().for_each(|minute| sum.merge(minute));
+            sum.check(KEYS);
+            let allowed = allowed(entry, &sum);
+            let error = |id: u32| (sum.estimate(id).count as f64 - sum.count(id) as f64).abs();
+            let off = (0..KEYS).filter(|&id| error(id) > allowed).count();
+            assert!(off as f64 <= DELTA * f64::from(KEYS), "{}: {off} keys are off by more than {allowed}", entry.name);
+        }
+    }
+}
+
 #[test]
 fn the_same_seed_gives_the_same_sketch() {
     for entry in SKETCHES {

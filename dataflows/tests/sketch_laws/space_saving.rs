@@ -70,7 +70,7 @@ fn a_key_of_weight_0_is_tracked_while_the_sketch_is_exact() {
     sketch.check_space_saving(80);
 }
 
-/// Keys of 400 bytes in a sketch that has room for 34 of them in its 416 counters.
+/// Keys of 400 bytes in a sketch that has room for 29 of them in its 352 counters.
 fn short_of_key_room(seed: u64, first: u32) -> (SpaceSaving, HashMap<Vec<u8>, u64>) {
     let (mut sketch, mut random) = (SpaceSaving::with_memory(40_000), Random(seed));
     let mut truth = HashMap::new();
@@ -84,7 +84,7 @@ fn short_of_key_room(seed: u64, first: u32) -> (SpaceSaving, HashMap<Vec<u8>, u6
 
 fn check_short_of_key_room(sketch: &SpaceSaving, truth: &HashMap<Vec<u8>, u64>) {
     let tracked = sketch.top(usize::MAX);
-    assert!((29..=34).contains(&tracked.len()), "{} keys of 400 bytes", tracked.len());
+    assert!((24..=29).contains(&tracked.len()), "{} keys of 400 bytes", tracked.len());
     assert!(sketch.memory() <= sketch.most_memory());
     for (key, &count) in truth {
         let estimate = sketch.estimate(hash(key), key);
@@ -182,10 +182,9 @@ fn memory_does_not_creep_over_millions_of_evictions() {
     assert!(late <= 200_000 && sketch.most_memory() <= 200_000, "{late} bytes");
     let recent = rounds - 500..=rounds;
     let tracked = sketch.top(usize::MAX);
-    assert!(
-        tracked.iter().filter(|row| recent.contains(&u64::from_be_bytes(row.key[..8].try_into().unwrap()))).count()
-            > 300
-    );
+    let is_recent = |key: &[u8]| recent.contains(&u64::from_be_bytes(key[..8].try_into().unwrap()));
+    let kept = tracked.iter().filter(|row| is_recent(&row.key)).count();
+    assert!(kept > 100, "{kept} of the heaviest 500 have counters");
 }
 
 #[test]

@@ -1,13 +1,10 @@
-//! Eight counters that share a cache line of tags, and the cells that bound the keys without a counter.
+//! Eight counters that share a cache line of tags.
 
 use super::keys::KeyRef;
 use crate::prefetch::prefetch;
 
 /// Counters in a bucket.
 pub(super) const WAYS: usize = 8;
-
-/// Filter cells of a bucket.
-pub(super) const CELLS: usize = 16;
 
 /// The hash as it is stored: never 0, which marks a free way.
 #[inline(always)]
@@ -22,11 +19,6 @@ pub(super) fn tag_of(hash: u64) -> u64 {
 #[inline(always)]
 pub(super) fn bucket_of(tag: u64, buckets: usize) -> usize {
     (((tag >> 8 & 0xFFFF_FFFF) * buckets as u64) >> 32) as usize
-}
-
-/// Which cell of its bucket's filter a tag belongs to.
-pub(super) fn cell_of(tag: u64) -> usize {
-    (tag >> 60) as usize
 }
 
 /// A tracked key without its bytes: its true count is in `high - err..=high`.
@@ -134,10 +126,17 @@ impl Bucket {
         self.tags[way] = 0;
     }
 
-    /// The way with the smallest upper bound, and that bound. Only for a full bucket.
-    pub(super) fn least(&self) -> (usize, u64) {
-        (1..WAYS)
-            .fold((0, self.high[0]), |best, way| if self.high[way] < best.1 { (way, self.high[way]) } else { best })
+    /// The way that goes first, and what it holds: of least certain count among those whose upper bound is within `fair`,
+    /// of least upper bound where none is. Only for a full bucket.
+    pub(super) fn least(&self, fair: u64) -> (usize, Slot) {
+        let standing =
+            |way: usize| u128::from(self.high[way].max(fair)) << 64 | u128::from(self.high[way] - self.err[way]);
+        let lower = |best: (usize, u128), way| {
+            let standing = standing(way);
+            if standing < best.1 { (way, standing) } else { best }
+        };
+        let (way, _) = (1..WAYS).fold((0, standing(0)), lower);
+        (way, self.slot(way))
     }
 }
 
@@ -152,24 +151,6 @@ impl Iterator for Ways {
         let way = (self.0 != 0).then(|| self.0.trailing_zeros() as usize)?;
         self.0 &= self.0 - 1;
         Some(way)
-    }
-}
-
-/// Upper bounds for untracked keys: each cell bounds every untracked key of its bucket that falls into it.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(align(64))]
-pub(super) struct Filter(pub(super) [u64; CELLS]);
-
-impl Filter {
-    /// Makes the cell of `tag` at least `high`.
-    pub(super) fn raise(&mut self, tag: u64, high: u64) {
-        let cell = &mut self.0[cell_of(tag)];
-        *cell = (*cell).max(high);
-    }
-
-    /// Cell by cell, the bounds of keys that neither side tracks.
-    pub(super) fn plus(&self, other: &Filter) -> Filter {
-        Filter(std::array::from_fn(|cell| self.0[cell].saturating_add(other.0[cell])))
     }
 }
 
@@ -189,11 +170,12 @@ mod tests {
     }
 
     #[test]
-    fn the_least_way_is_judged_by_its_upper_bound() {
+    fn the_least_way_is_judged_by_what_is_certain_up_to_a_fair_bound_and_by_its_bound_above() {
         let mut bucket = Bucket::default();
         (0..WAYS).for_each(|way| bucket.put(way, Slot { tag: 1, high: 19 - way as u64, err: 9, ..Slot::default() }));
-        bucket.put(5, Slot { tag: 1, high: 9, err: 1, ..Slot::default() });
-        assert_eq!(bucket.least(), (5, 9));
+        bucket.put(5, Slot { tag: 1, high: 13, err: 12, ..Slot::default() });
+        bucket.put(2, Slot { tag: 1, high: 90, err: 90, ..Slot::default() });
+        assert_eq!([0, 12, 13, 100].map(|fair| bucket.least(fair).0), [7, 7, 5, 2]);
     }
 
     #[test]

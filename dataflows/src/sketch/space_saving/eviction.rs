@@ -3,8 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::bucket::{Bucket, Filter, Slot, bucket_of, cell_of};
+use super::bucket::{Bucket, Slot, bucket_of};
+use super::filters::Filters;
 use super::{LONGEST_KEY, SpaceSaving};
+use crate::sketch::Sketch;
+use crate::sketch::mix::mix;
 
 impl SpaceSaving {
     pub(super) fn add_untracked(&mut self, tag: u64, key: &[u8], weight: u64) {
@@ -50,36 +53,50 @@ impl SpaceSaving {
             if self.buckets.len() < self.shape.buckets {
                 self.grow_to(self.shape.buckets);
             }
-            self.filters = vec![Filter::default(); self.shape.buckets];
+            self.filters = Filters::new(self.shape.buckets, false);
         }
     }
 
-    /// Tracks a key if its upper bound beats what it would push out, and otherwise raises the bound of its cell.
+    /// Tracks a key if it beats what it would push out, and otherwise raises the bound of its cells.
     ///
-    /// The cell bounded the key before this weight came, and bounds all others of the cell still; so bound plus weight
-    /// is enough for all of them.
+    /// The cells bounded the key before this weight came, and bound all others of theirs still; so bound plus weight is
+    /// enough for all of them.
     fn compete(&mut self, tag: u64, key: &[u8], weight: u64) {
         let at = bucket_of(tag, self.buckets.len());
-        let cell = &mut self.filters[at].0[cell_of(tag)];
-        let bound = *cell;
-        let high = bound.saturating_add(weight);
+        let high = self.filters.bound(at, tag).saturating_add(weight);
         let bucket = &self.buckets[at];
-        let is_full = bucket.free().is_none();
-        let (way, least) = if is_full { bucket.least() } else { (0, self.bar) };
-        if high <= least || key.len() > LONGEST_KEY.min(self.shape.key_room) {
-            *cell = high;
-            return;
+        let fair = self.fair();
+        let victim = bucket.free().is_none().then(|| bucket.least(fair));
+        let wins = match &victim {
+            Some((_, slot)) => high > slot.high && (high > fair || self.may_replace(tag, weight, slot.low())),
+            None => high > self.bar,
+        };
+        if !wins || key.len() > LONGEST_KEY.min(self.shape.key_room) {
+            return self.filters.raise(at, tag, high);
         }
-        if is_full {
+        if let Some((way, _)) = victim {
             self.evict(at, way);
         }
         self.insert(tag, key, high, high - weight);
     }
 
+    /// A counter's part of the total. Upper bounds below it may be of strangers' making altogether, so they decide nothing.
+    pub(super) fn fair(&self) -> u64 {
+        u64::try_from(self.total).unwrap_or(u64::MAX) / self.capacity() as u64
+    }
+
+    /// Whether a key may take the counter of one whose certain weight is `low`, while neither bound is above the fair part:
+    /// with probability `weight / low`, so that what is certain is kept as long as it deserves. The draw depends on the
+    /// keys and totals so far alone: the same stream gives the same sketch.
+    fn may_replace(&self, tag: u64, weight: u64, low: u64) -> bool {
+        let draw = || ((u128::from(mix(tag ^ self.total as u64)) * u128::from(low)) >> 64) as u64;
+        low <= weight || draw() < weight
+    }
+
     /// Takes a counter away; the key's cell remembers how much it may have had.
     fn evict(&mut self, at: usize, way: usize) {
         let slot = self.buckets[at].slot(way);
-        self.filters[at].raise(slot.tag, slot.high);
+        self.filters.raise(at, slot.tag, slot.high);
         self.buckets[at].clear(way);
         self.keys.release(slot.key);
     }
@@ -138,8 +155,8 @@ mod tests {
     use crate::ranking::Estimate;
     use crate::sketch::Sketch;
 
-    fn bounds(low: u64, err: u64) -> Estimate {
-        Estimate::between(low, low + err)
+    fn bounds(low: u64, err: u64, count: u64) -> Estimate {
+        Estimate { count, low, high: low + err }
     }
 
     /// Room for 16 keys of 10 bytes, each in a bucket of its own, and the last added one too many.
@@ -156,7 +173,7 @@ mod tests {
         assert_eq!((sketch.buckets.len(), sketch.bar), (64, 101));
         assert_eq!(
             [0, 1, 2].map(|i| sketch.estimate(i << 34, &[i as u8; 10])),
-            [bounds(0, 100), bounds(0, 101), bounds(102, 0)]
+            [bounds(0, 100, 0), bounds(0, 101, 0), bounds(102, 0, 102)]
         );
     }
 
@@ -164,16 +181,16 @@ mod tests {
     fn a_free_way_is_for_keys_above_what_was_evicted_last() {
         let mut sketch = overfull();
         sketch.add(40 << 34, b"rare", 101).unwrap();
-        assert_eq!(sketch.estimate(40 << 34, b"rare"), bounds(0, 101));
+        assert_eq!(sketch.estimate(40 << 34, b"rare"), bounds(0, 101, 0));
         sketch.add(40 << 34, b"rare", 1).unwrap();
-        assert_eq!(sketch.estimate(40 << 34, b"rare"), bounds(1, 101));
+        assert_eq!(sketch.estimate(40 << 34, b"rare"), bounds(1, 101, 2));
     }
 
     #[test]
     fn a_key_longer_than_all_the_key_room_is_bounded_and_not_tracked() {
         let mut sketch = overfull();
         sketch.add(50 << 34, &[1; 161], 1 << 40).unwrap();
-        assert_eq!(sketch.estimate(50 << 34, &[1; 161]), bounds(0, 1 << 40));
+        assert_eq!(sketch.estimate(50 << 34, &[1; 161]), bounds(0, 1 << 40, 0));
         assert_eq!(sketch.top(99).len(), 15);
     }
 
@@ -183,9 +200,39 @@ mod tests {
         (0..8).for_each(|i| sketch.add(i << 60 | i << 8, &[i as u8], 5).unwrap());
         assert!(sketch.is_exact());
         sketch.add(9 << 60, b"new", 5).unwrap();
-        assert_eq!(sketch.estimate(9 << 60, b"new"), bounds(0, 5));
+        assert_eq!(sketch.estimate(9 << 60, b"new"), bounds(0, 5, 0));
         sketch.add(9 << 60, b"new", 1).unwrap();
-        assert_eq!(sketch.estimate(9 << 60, b"new"), bounds(1, 5));
-        assert_eq!((sketch.estimate(0, &[0]), sketch.most_untracked()), (bounds(0, 5), 5));
+        assert_eq!(sketch.estimate(9 << 60, b"new"), bounds(1, 5, 2));
+        assert_eq!((sketch.estimate(0, &[0]), sketch.most_untracked()), (bounds(0, 5, 0), 5));
+    }
+
+    /// Strangers by the thousand pass by keys that were seen often, though each has a higher bound.
+    #[test]
+    fn below_the_fair_part_of_the_total_what_was_seen_decides() {
+        let mut sketch = SpaceSaving::new(64);
+        let tag = |id: u64| mix(id);
+        let mut add = |id: u64| sketch.add(tag(id), &id.to_be_bytes(), 1).unwrap();
+        (0..40_000).for_each(|id| add(1 << 20 | id));
+        for id in 0..400_000 {
+            add(1 << 21 | id);
+            if id % 80 == 0 {
+                add(7);
+            }
+        }
+        let estimate = sketch.estimate(tag(7), &7u64.to_be_bytes());
+        assert!(estimate.low > 2500 && estimate.high < 30_000, "{estimate:?}");
+        assert_eq!(sketch.top(1)[0].key, 7u64.to_be_bytes());
+        assert!((4000..6000).contains(&estimate.count), "{estimate:?}");
+    }
+
+    #[test]
+    fn bounds_above_the_fair_part_decide_by_themselves() {
+        let mut sketch = SpaceSaving::new(8);
+        (0..8).for_each(|i| sketch.add(i << 60 | i << 8, &[i as u8], 1 << 20).unwrap());
+        let grown =
+            |sketch: &mut SpaceSaving| sketch.add(9 << 60, b"new", 1 << 19).map(|()| sketch.estimate(9 << 60, b"new"));
+        assert_eq!(grown(&mut sketch).unwrap().low, 0);
+        assert_eq!(grown(&mut sketch).unwrap().low, 0);
+        assert_eq!(grown(&mut sketch).unwrap(), bounds(1 << 19, 1 << 20, (1 << 19) + (1 << 18) + 87_381));
     }
 }

@@ -4,7 +4,8 @@
 
 use std::cmp::Reverse;
 
-use super::bucket::{Filter, WAYS, bucket_of};
+use super::bucket::{WAYS, bucket_of};
+use super::filters::Filters;
 use super::{MergeError, Overflow, SpaceSaving};
 use crate::sketch::Sketch;
 use crate::sketch::entries::Room;
@@ -26,7 +27,7 @@ pub(super) fn merged(a: &SpaceSaving, b: &SpaceSaving) -> Result<SpaceSaving, Me
     sum.bar = a.bar.max(b.bar);
     if !(a.is_exact() && b.is_exact()) {
         sum.begin_evicting();
-        sum.filters = (0..buckets).map(|at| filter(a, at).plus(&filter(b, at))).collect();
+        sum.filters = Filters::sum(&a.filters, &b.filters, buckets);
     }
     let mut union = Vec::with_capacity(2 * WAYS);
     for at in 0..buckets {
@@ -65,10 +66,6 @@ fn entries(of: &SpaceSaving, at: usize, buckets: usize) -> impl Iterator<Item = 
     })
 }
 
-fn filter(of: &SpaceSaving, at: usize) -> Filter {
-    of.filters.get(at).copied().unwrap_or_default()
-}
-
 /// Every key of either side once, with the sum of its bounds on both; an untracked key's are its cell's.
 fn unite<'a>(
     a: &'a SpaceSaving,
@@ -97,15 +94,16 @@ impl SpaceSaving {
         self.find(bucket_of(tag, self.buckets.len()), tag, key).is_some()
     }
 
-    /// Fills an empty bucket with the entries of highest count; cells remember the rest.
+    /// Fills an empty bucket with the entries that would be the last to go; cells remember the rest.
     fn keep_best(&mut self, at: usize, union: &mut [Entry]) {
         if union.len() > WAYS {
             self.begin_evicting();
-            union.sort_unstable_by_key(|entry| (Reverse(entry.high), entry.err, entry.key));
+            let fair = self.fair();
+            union.sort_unstable_by_key(|entry| (Reverse((entry.high.max(fair), entry.high - entry.err)), entry.key));
         }
         let (best, rest) = union.split_at(union.len().min(WAYS));
         for entry in rest {
-            self.filters[at].raise(entry.tag, entry.high);
+            self.filters.raise(at, entry.tag, entry.high);
         }
         for entry in best {
             self.place(entry.tag, entry.key, entry.high, entry.err);

@@ -1,16 +1,18 @@
 //! The content of a sketch's bytes, within the frame that all sketches share:
 //!
 //! ```text
-//!  0  1 when evicting, else 0                 30  bar u64
+//!  0  1 when evicting, 2 with wide cells,      30  bar u64
+//!     else 0
 //!  1  doublings left to full size u8          38  for each bucket in order:
 //!  2  buckets at full size u32                      keys tracked u8, and for each of them
 //!  6  key room u64                                    tag u64, high varint, err varint, length varint, key
-//! 14  total u128                                    16 filter cells as varints, when evicting
+//! 14  total u128                                    64 cells as varints, 32 when wide, when evicting
 //! ```
 //!
-//! A bucket takes at least one byte, 17 when evicting, so reading allocates at most 260 bytes for each byte of input.
+//! A bucket takes at least one byte, 33 when evicting, so reading allocates at most 260 bytes for each byte of input.
 
-use super::bucket::{Filter, WAYS, bucket_of};
+use super::bucket::{WAYS, bucket_of};
+use super::filters::Filters;
 use super::{DamagedSketch, LONGEST_KEY, Shape, SpaceSaving};
 use crate::sketch::frame::{self, Reader, write_varint};
 
@@ -22,7 +24,7 @@ const KIND: u8 = 1;
 pub(super) fn write(sketch: &SpaceSaving) -> Vec<u8> {
     let mut out = frame::begin(KIND);
     out.reserve(LEAST_CONTENT + sketch.keys.live() + sketch.buckets.len() * WAYS * 16);
-    out.push(u8::from(!sketch.is_exact()));
+    out.push(if sketch.is_exact() { 0 } else { 1 + u8::from(sketch.filters.is_wide()) });
     out.push((sketch.shape.buckets / sketch.buckets.len()).ilog2() as u8);
     out.extend_from_slice(&(sketch.shape.buckets as u32).to_le_bytes());
     out.extend_from_slice(&(sketch.shape.key_room as u64).to_le_bytes());
@@ -42,9 +44,7 @@ fn write_bucket(sketch: &SpaceSaving, at: usize, out: &mut Vec<u8>) {
         [slot.high, slot.err, slot.key.len() as u64].into_iter().for_each(|value| write_varint(value, out));
         out.extend_from_slice(sketch.keys.get(slot.key));
     }
-    if let Some(filter) = sketch.filters.get(at) {
-        filter.0.into_iter().for_each(|cell| write_varint(cell, out));
-    }
+    sketch.filters.cells(at).for_each(|cell| write_varint(cell, out));
 }
 
 pub(super) fn read(bytes: &[u8]) -> Result<SpaceSaving, DamagedSketch> {
@@ -60,7 +60,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<SpaceSaving, DamagedSketch> {
 
 /// An empty sketch of the size that the header tells, if the bytes that follow can fill it.
 fn read_header(rest: &mut Reader) -> Result<SpaceSaving, DamagedSketch> {
-    let is_evicting = flag(rest.byte()?)?;
+    let state = rest.byte()?;
+    let (is_evicting, wide) = (state > 0, state == 2);
+    if state > 2 {
+        return Err(DamagedSketch::Content("state"));
+    }
     let doublings = u32::from(rest.byte()?);
     let buckets = rest.fixed_u32()? as usize;
     let key_room = usize::try_from(rest.fixed_u64()?).unwrap_or(usize::MAX);
@@ -71,20 +75,16 @@ fn read_header(rest: &mut Reader) -> Result<SpaceSaving, DamagedSketch> {
     let now = buckets >> doublings;
     let total = rest.fixed_u128()?;
     let bar = rest.fixed_u64()?;
-    let least_bytes = if is_evicting { 17 * now } else { now };
+    let least_bytes = if is_evicting { (1 + Filters::number(wide)) * now } else { now };
     if rest.len() < least_bytes {
         return Err(DamagedSketch::Length);
     }
     let mut sketch = SpaceSaving::of_size(shape, now);
     if is_evicting {
-        sketch.begin_evicting();
+        sketch.filters = Filters::new(now, wide);
     }
     (sketch.total, sketch.bar) = (total, bar);
     Ok(sketch)
-}
-
-fn flag(byte: u8) -> Result<bool, DamagedSketch> {
-    if byte > 1 { Err(DamagedSketch::Content("state")) } else { Ok(byte == 1) }
 }
 
 fn read_bucket(rest: &mut Reader, sketch: &mut SpaceSaving, at: usize) -> Result<(), DamagedSketch> {
@@ -96,11 +96,11 @@ fn read_bucket(rest: &mut Reader, sketch: &mut SpaceSaving, at: usize) -> Result
         read_slot(rest, sketch, at)?;
     }
     if !sketch.is_exact() {
-        let mut filter = Filter::default();
-        for cell in &mut filter.0 {
-            *cell = rest.varint()?;
+        for number in 0..Filters::number(sketch.filters.is_wide()) {
+            if !sketch.filters.set(at, number, rest.varint()?) {
+                return Err(DamagedSketch::Content("cell"));
+            }
         }
-        sketch.filters[at] = filter;
     }
     Ok(())
 }
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn content_that_contradicts_itself_is_refused_even_with_a_right_checksum() {
         assert_eq!(error_of(|b| b[4] = 2), DamagedSketch::Foreign);
-        assert_eq!(error_of(|b| b[6] = 2), DamagedSketch::Content("state"));
+        assert_eq!(error_of(|b| b[6] = 3), DamagedSketch::Content("state"));
         assert_eq!(error_of(|b| b[7] = 1), DamagedSketch::Content("size"));
         assert_eq!(error_of(|b| b[8] = 0), DamagedSketch::Content("size"));
         assert_eq!(error_of(|b| b[8] = 0x21), DamagedSketch::Content("size"));
