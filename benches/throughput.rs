@@ -234,7 +234,7 @@ fn exchange(what: &str, blocks: &Arc<Vec<Input>>, two: Start) {
         exact: true,
         sketch: None,
         early: Duration::from_secs(5),
-        spans: Default::default(),
+        spans: vec![1],
     };
     report(what, blocks.iter().map(|block| block.events.len() as u64).sum(), 0, || {
         let (settings, blocks) = (settings.clone(), blocks.clone());

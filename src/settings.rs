@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hitters_dataflows::count::open::CountSettings;
-use hitters_dataflows::job::{EPOCH, JobSettings};
+use hitters_dataflows::job::JobSettings;
 use hitters_dataflows::sketch::{AnySketch, Plan, PlanError, SKETCHES, Size, named};
 use hitters_dataflows::window::{MAX_LENGTHS, Windows};
 use hitters_inputs::feed::FeedSettings;
@@ -26,6 +26,8 @@ pub const MAX_K: usize = 100_000;
 
 /// The most summaries that one window may be made of.
 const MAX_SPAN: i64 = 128;
+/// How often early results come out at most.
+const OFTENEST: Duration = Duration::from_millis(50);
 /// Memory of a worker's sketch of a window, where nothing else is said.
 const SKETCH_MEMORY: usize = 1 << 20;
 /// And for each of k keys, where that is more.
@@ -101,7 +103,7 @@ impl Settings {
             "off" => None,
             typed => Some(duration("--early", typed)?),
         };
-        let too_often = early.is_some_and(|early| early < EPOCH);
+        let too_often = early.is_some_and(|early| early < OFTENEST);
         ensure("--early", !too_often, "results come out every 50ms at most; give that or more, or off")?;
         let memory = args.memory.unwrap_or_else(|| machine::memory() / 2);
         let (windows, spans) = windows(args)?;

@@ -79,7 +79,7 @@ fn check(block: &Block, scratch: &Scratch) -> Result<(), String> {
         Some(shown) => shown.compare(&shell::run(&block.commands, scratch)?),
         None => match shell::run(&block.commands, scratch)? {
             printed if printed.results.is_empty() => Err("it printed nothing".into()),
-            printed if printed.summaries.contains("late") => Err(printed.summaries),
+            printed if printed.summaries.lines().any(|line| line.starts_with("late ")) => Err(printed.summaries),
             _ => Ok(()),
         },
     }

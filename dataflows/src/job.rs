@@ -22,11 +22,16 @@ use crate::parcel::Parcel;
 use crate::ranking::Ranking;
 use crate::sketch::AnySketch;
 
-/// How long an epoch is.
-pub const EPOCH: Duration = Duration::from_millis(50);
+/// How long an epoch is. A window that may close waits for the end of one.
+pub const EPOCH: Duration = Duration::from_millis(25);
 
 /// How many epochs a worker may be ahead of what all workers have finished.
-const AHEAD: u64 = 2;
+const AHEAD: u64 = 4;
+
+/// How long after something came more is likely to come.
+const SOON: Duration = Duration::from_millis(200);
+/// How long an idle worker waits before it looks for something to read.
+const IDLE: Duration = Duration::from_millis(10);
 
 /// What one step of reading did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,9 +126,8 @@ pub fn run(
                 last_read = Instant::now();
                 worker.step();
             }
-            // Soon after something came, more is likely.
-            _ if last_read.elapsed() < EPOCH * 4 => drop(worker.step_or_park(Some(Duration::from_millis(1)))),
-            _ => drop(worker.step_or_park(Some(EPOCH / 5))),
+            _ if last_read.elapsed() < SOON => drop(worker.step_or_park(Some(Duration::from_millis(1)))),
+            _ => drop(worker.step_or_park(Some(IDLE))),
         }
     }
     drop((parcels, dispatches));
