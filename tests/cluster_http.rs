@@ -189,7 +189,7 @@ fn a_running_cluster_answers_for_what_all_have_stored() {
         .map(|index| {
             let mut command = hitters(OPTIONS);
             command
-                .args(["-n", "2", "-p", &index.to_string(), "-w", "1", "--out-of-orderness", "0s", "-H"])
+                .args(["-n", "2", "-p", &index.to_string(), "-w", "2", "--out-of-orderness", "0s", "-H"])
                 .arg(&hosts);
             command.args(["--columns", "ts,key", "--listen", &listen[index], "--peers", &listen.join(","), "-"]);
             Running::start(command.arg("--store").arg(dir.path().join(index.to_string())))

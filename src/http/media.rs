@@ -1,7 +1,8 @@
 //! Which form of an answer a client takes.
 
-use super::refusal::Refusal;
 use axum::http::StatusCode;
+
+use super::refusal::Refusal;
 
 /// The forms of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use hitters_dataflows::ranking::State;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -15,7 +16,6 @@ use super::refusal::Refusal;
 use crate::meters::Meters;
 use crate::query::history::History;
 use crate::store::catalog::Catalog;
-use hitters_dataflows::ranking::State;
 
 type Labels = Vec<(&'static str, String)>;
 type Size = Gauge<u64, AtomicU64>;

@@ -1,5 +1,6 @@
 //! What is asked, as it is written in a URL.
 
+use axum::http::StatusCode;
 use percent_encoding::percent_decode;
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -10,7 +11,6 @@ use crate::quantity;
 use crate::query::keep::Keep;
 use crate::query::moment::moment;
 use crate::sink::key::key_bytes;
-use axum::http::StatusCode;
 
 /// A parameter of a route.
 #[derive(Clone, Copy, Debug)]

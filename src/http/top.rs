@@ -2,76 +2,81 @@
 
 use std::time::Instant;
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+
 use super::answer::{Asked, Reply};
 use super::limits::{MOST_ROWS, MOST_STEPS};
+use super::media::Media;
 use super::peers::with_peers;
 use super::refusal::Refusal;
 use super::respond::{Verdict, respond};
 use super::routes::K;
 use super::site::Site;
 use super::told::Told;
-use crate::query::Query;
 use crate::query::interval::{between, series};
-use crate::query::merge;
-use crate::query::show;
+use crate::query::{Query, merge, show};
 use crate::sink::key::key_text;
 use crate::sink::{csv, ndjson};
-use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
-
-use super::media::Media;
 
 const TOPK: &str = "/v1/topk";
 const WINDOWS: &str = "/v1/windows";
 
 /// The k most frequent keys, or those that changed most.
 pub(super) fn topk(site: &Site, asked: &Asked) -> Result<Reply, Refusal> {
-    let began = Instant::now();
-    let parameters = &asked.parameters;
+    let (parameters, began) = (&asked.parameters, Instant::now());
     let (k, keep) = (parameters.number(&K)?, parameters.keep()?);
     let (from, to) = interval(site, asked)?;
-    let query = |from, to| Query { from, to, k: k as usize, keep: keep.clone() };
-    let (mut verdict, mut rows) = (Verdict::default(), Vec::new());
-    if parameters.flag("compare")? {
-        if parameters.duration("every")?.is_some() {
+    let query = Query { from, to, k: k as usize, keep };
+    let mut verdict = Verdict::default();
+    let rows = match (parameters.flag("compare")?, parameters.duration("every")?) {
+        (true, None) => changes(site, asked, &query, &mut verdict)?,
+        (true, Some(_)) => {
             return Err(Refusal::parameter("compare", "this compares two intervals; leave every out"));
         }
-        let own = || Ok(site.history.movers(&query(from, to))?);
-        let (own, heard) = with_peers(site, asked, TOPK, Some((from, to)), own)?;
-        let told: Option<Vec<_>> = heard.told.iter().map(|told| told.movers(own.window, own.before)).collect();
-        let all = std::iter::once(own).chain(told.ok_or_else(Refusal::out_of_step)?).collect();
-        let mut movers = merge::movers(all, k as usize).ok_or_else(Refusal::broken)?;
-        movers.trust.lacks(&heard.missing);
-        verdict.hear(movers.window, movers.state, movers.total, &movers.trust);
-        show::moved(asked.media.rows(), &movers, &mut rows).map_err(|_| Refusal::broken())?;
-    } else {
-        let steps = steps(asked, from, to, (MOST_ROWS / k.max(1) as i64).clamp(1, MOST_STEPS))?;
-        let answer = |(from, to)| {
-            asked.deadline.check()?;
-            Ok(site.history.top(&query(from, to))?)
-        };
-        let own = || steps.map(answer).collect::<Result<Vec<_>, Refusal>>();
-        let (own, heard) = with_peers(site, asked, TOPK, Some((from, to)), own)?;
-        let windows: Vec<_> = own.iter().map(|answer| answer.window).collect();
-        let told: Option<Vec<_>> = heard.told.iter().map(|told| told.answers(&windows)).collect();
-        let mut rankings = Vec::new();
-        for parts in transposed(own, told.ok_or_else(Refusal::out_of_step)?) {
-            let mut answer = merge::answers(parts, k as usize).ok_or_else(Refusal::broken)?;
-            if answer.trust.lacks(&heard.missing) {
-                answer.doubt_all();
-            }
-            verdict.hear(answer.window, answer.state, answer.total, &answer.trust);
-            rankings.push(answer.into_ranking());
-        }
-        let written = match asked.media {
-            Media::Csv => csv::write_head(&mut rows)
-                .and_then(|()| rankings.iter().try_for_each(|ranking| csv::write_rows(ranking, &mut rows))),
-            Media::Json | Media::Ndjson => {
-                rankings.iter().try_for_each(|ranking| ndjson::write_rows(ranking, &mut rows))
-            }
-        };
-        written.map_err(|_| Refusal::broken())?;
-    }
+        (false, _) => rankings(site, asked, &query, &mut verdict)?,
+    };
     respond(site, asked, (from, to), verdict, rows, began)
+}
+
+fn rankings(site: &Site, asked: &Asked, query: &Query, verdict: &mut Verdict) -> Result<Vec<u8>, Refusal> {
+    let (from, to) = (query.from, query.to);
+    let steps = steps(asked, from, to, (MOST_ROWS / query.k.max(1) as i64).clamp(1, MOST_STEPS))?;
+    let answer = |(from, to)| {
+        asked.deadline.check()?;
+        Ok(site.history.top(&Query { from, to, ..query.clone() })?)
+    };
+    let own = || steps.map(answer).collect::<Result<Vec<_>, Refusal>>();
+    let (own, heard) = with_peers(site, asked, TOPK, Some((from, to)), own)?;
+    let windows: Vec<_> = own.iter().map(|answer| answer.window).collect();
+    let told: Option<Vec<_>> = heard.told.iter().map(|told| told.answers(&windows)).collect();
+    let mut rankings = Vec::new();
+    for parts in transposed(own, told.ok_or_else(Refusal::out_of_step)?) {
+        let mut answer = merge::answers(parts, query.k).ok_or_else(Refusal::broken)?;
+        if answer.trust.lacks(&heard.missing) {
+            answer.doubt_all();
+        }
+        verdict.hear(answer.window, answer.state, answer.total, &answer.trust);
+        rankings.push(answer.into_ranking());
+    }
+    let mut rows = Vec::new();
+    let written = match asked.media {
+        Media::Csv => csv::write_head(&mut rows)
+            .and_then(|()| rankings.iter().try_for_each(|ranking| csv::write_rows(ranking, &mut rows))),
+        Media::Json | Media::Ndjson => rankings.iter().try_for_each(|ranking| ndjson::write_rows(ranking, &mut rows)),
+    };
+    written.map(|()| rows).map_err(|_| Refusal::broken())
+}
+
+fn changes(site: &Site, asked: &Asked, query: &Query, verdict: &mut Verdict) -> Result<Vec<u8>, Refusal> {
+    let own = || Ok(site.history.movers(query)?);
+    let (own, heard) = with_peers(site, asked, TOPK, Some((query.from, query.to)), own)?;
+    let told: Option<Vec<_>> = heard.told.iter().map(|told| told.movers(own.window, own.before)).collect();
+    let all = std::iter::once(own).chain(told.ok_or_else(Refusal::out_of_step)?).collect();
+    let mut movers = merge::movers(all, query.k).ok_or_else(Refusal::broken)?;
+    movers.trust.lacks(&heard.missing);
+    verdict.hear(movers.window, movers.state, movers.total, &movers.trust);
+    let mut rows = Vec::new();
+    show::moved(asked.media.rows(), &movers, &mut rows).map(|()| rows).map_err(|_| Refusal::broken())
 }
 
 /// The count and rank of a key.

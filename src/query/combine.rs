@@ -209,6 +209,28 @@ mod tests {
     }
 
     #[test]
+    fn what_only_the_store_lists_may_be_hidden_in_a_part() {
+        let certified = |total| {
+            let closed = ranking(State::Final, total, vec![row("a", 1, 1, false)]);
+            let parts = [Part::of(&closed, -100, 100).expect("they meet")];
+            combine(stored(&[("a", 50)]), vec![], &parts, 1, &Keep::default()).rows[0].certified
+        };
+        assert!(!certified(10), "a key with 50 in the store may have 9 more");
+        assert!(!certified(2), "or one more, which makes a tie");
+        assert!(certified(1));
+    }
+
+    #[test]
+    fn an_open_window_is_never_exact() {
+        for (state, exact) in [(State::Early, false), (State::Final, true), (State::Revised, true)] {
+            let all = ranking(state, 4, vec![row("b", 4, 4, true)]);
+            let parts = [Part::of(&all, -100, 100).expect("they meet")];
+            let answer = combine(stored(&[("a", 5)]), vec![], &parts, 3, &Keep::default());
+            assert_eq!((answer.trust.exact, answer.state), (exact, state));
+        }
+    }
+
+    #[test]
     fn a_window_that_is_cut_only_bounds() {
         let open = ranking(State::Early, 100, vec![row("x", 100, 100, true)]);
         let part = Part::of(&open, 50, 200).expect("they meet");
