@@ -232,6 +232,7 @@ impl Cells for Lines {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Sketch;
     use super::*;
 
     #[test]
@@ -244,5 +245,20 @@ mod tests {
         assert!(lines.add(hash(7), 1 << 40).is_ok_and(|estimate| estimate >= (1 << 40) + before[7]));
         assert!(lines.wide && lines.memory() == 640);
         assert!((0..200).all(|key| lines.estimate(hash(key)) >= before[key as usize]));
+    }
+
+    #[test]
+    fn a_rare_key_with_the_counters_of_a_hot_one_is_not_ranked_beside_it() {
+        let hash = |key: u64| key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let lines = Lines::empty(2);
+        let twin = (2..).find(|&key| lines.at(hash(key)) == lines.at(hash(1))).expect("3,640 places are soon found");
+        let mut sketch = ConservativeCountMin::with(lines, Room::for_entries(64));
+        let mut add = |key: u64, weight| sketch.add(hash(key), &key.to_be_bytes(), weight).expect("small weights");
+        add(1, 10_000);
+        add(3, 500);
+        add(twin, 1);
+        let ranked: Vec<(Vec<u8>, u64)> = sketch.top(3).into_iter().map(|row| (row.key, row.estimate.count)).collect();
+        assert_eq!(ranked, [(1, 10_000), (3, 500), (twin, 2)].map(|(key, count)| (key.to_be_bytes().to_vec(), count)));
+        assert_eq!(sketch.estimate(hash(twin), &twin.to_be_bytes()).high, 10_001);
     }
 }
