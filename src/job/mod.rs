@@ -209,7 +209,12 @@ fn open_sink(name: Option<&str>) -> Result<Box<dyn Sink>, UnknownSink> {
 /// Opens the store for the windows that are kept.
 fn open_store(dir: &Path, retention: Retention, count: &CountSettings) -> Result<Writer, StoreError> {
     let finest = count.keep.unwrap_or_default();
-    Writer::open(dir, finest)?.with_retention(retention).with_tables(count.k)
+    let made_again = || {
+        // Nobody may be reading standard error.
+        let _ =
+            writeln!(io::stderr(), "hitters: the SQLite tables in {} were damaged and are made again", dir.display());
+    };
+    Writer::open(dir, finest)?.with_retention(retention).with_tables(count.k, made_again)
 }
 
 /// Starts the thread that writes the store. It holds `news` to its end, so that the run does not end before it.
