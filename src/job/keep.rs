@@ -18,6 +18,9 @@ const AHEAD: usize = 64;
 /// How long windows wait to be published together, and how many at most.
 const TOGETHER: Duration = Duration::from_millis(500);
 const MOST_TOGETHER: usize = 1024;
+/// How much of a pack is compacted at a time, and how long it rests in between: 20 MiB a second at most.
+const PIECE: u64 = 1 << 20;
+const REST: Duration = Duration::from_millis(50);
 
 /// What a worker tells the store.
 pub(super) enum Kept {
@@ -59,8 +62,10 @@ fn write(mut writer: Writer, workers: usize, told: &Receiver<Kept>, live: Option
     let mut until = vec![i64::MIN; workers];
     let (mut put, mut published) = (0, Instant::now());
     let mut complete = i64::MIN;
+    // When the next piece may be compacted; `None` while there is nothing to do.
+    let mut compact = Some(Instant::now());
     loop {
-        match told.recv_timeout(TOGETHER) {
+        match told.recv_timeout(if compact.is_some() { REST } else { TOGETHER }) {
             Ok(Kept::Counts(counted)) => parts.entry(counted.window).or_default().push(counted),
             Ok(Kept::All { worker, until: time }) => {
                 until[worker] = time;
@@ -73,9 +78,13 @@ fn write(mut writer: Writer, workers: usize, told: &Receiver<Kept>, live: Option
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        if put >= MOST_TOGETHER || (put > 0 && published.elapsed() >= TOGETHER) {
+        if compact.is_some_and(|next| next <= Instant::now()) {
+            compact = writer.compact_some(PIECE)?.then(|| Instant::now() + REST);
+        }
+        if put >= MOST_TOGETHER || (writer.waiting() > 0 && published.elapsed() >= TOGETHER) {
             writer.publish()?;
             (put, published) = (0, Instant::now());
+            compact = compact.or(Some(published));
         }
         if put == 0
             && let Some(live) = live

@@ -238,7 +238,12 @@ fn open_sink(name: Option<&str>) -> Result<Box<dyn Sink>, UnknownSink> {
 fn open_store(dir: &Path, retention: Retention, count: &CountSettings, part: &Part) -> Result<Writer, StoreError> {
     let finest = count.keep.unwrap_or_default();
     let writer = Writer::open_part(dir, finest, part)?.with_retention(retention);
-    if part.is_whole() { writer.with_tables(count.k) } else { Ok(writer) }
+    let made_again = || {
+        // Nobody may be reading standard error.
+        let _ =
+            writeln!(io::stderr(), "hitters: the SQLite tables in {} were damaged and are made again", dir.display());
+    };
+    if part.is_whole() { writer.with_tables(count.k, made_again) } else { Ok(writer) }
 }
 
 /// Which keys are counted in this process.

@@ -1,5 +1,8 @@
 //! The k best keys of each window, for the tables.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use hitters_dataflows::count::top::Top;
 use hitters_dataflows::ranking::{Estimate, Ranking, Row, State, Window};
 
@@ -8,9 +11,7 @@ use super::error::StoreError;
 use super::index::Index;
 use super::level::Levels;
 use super::manifest::SegmentRecord;
-use super::segment::block::Entries;
 use super::tables::{self, Tables};
-use super::writer::Writer;
 
 /// Ranks windows as they are written, and puts the rankings into the tables.
 pub(super) struct Best {
@@ -39,13 +40,6 @@ impl Best {
         self.tables.put(table, &ranking)
     }
 
-    /// As [`put`](Best::put), for a window that is stored already.
-    pub(super) fn put_stored(&self, writer: &mut Writer, record: &SegmentRecord) -> Result<(), StoreError> {
-        let (segment, mut entries) = (writer.load(record)?, Vec::new());
-        segment.for_each_in(0..u32::MAX, &mut Entries::default(), |id, count| entries.push((id, count)))?;
-        self.put(writer.catalog(), writer.index(), record, &entries)
-    }
-
     /// Drops rankings of windows of a level that start before a time.
     pub(super) fn drop_before(&self, levels: &Levels, level: usize, start: i64) -> Result<(), StoreError> {
         match tables::table(levels.length(level)) {
@@ -54,10 +48,30 @@ impl Best {
         }
     }
 
+    /// Whether there is a table for the windows of a level.
+    pub(super) fn has(&self, levels: &Levels, level: usize) -> bool {
+        tables::table(levels.length(level)).is_some()
+    }
+
+    /// The k best. Only keys whose counts may be among them are looked at.
     fn rows(&self, index: &Index, entries: &[(u32, u64)]) -> Vec<Row> {
-        let mut top = Top::new(self.k);
-        entries.iter().for_each(|&(id, count)| top.give(count, index.key(id)));
+        let (mut top, least) = (Top::new(self.k), least(entries, self.k));
+        let among = entries.iter().filter(|(_, count)| *count >= least);
+        among.for_each(|&(id, count)| top.give(count, index.key(id)));
         let row = |(count, key)| Row { key, estimate: Estimate::exact(count), certified: true };
         top.into_sorted().into_iter().map(row).collect()
     }
+}
+
+/// The k-th highest count, or 0 when there are fewer.
+pub(super) fn least(entries: &[(u32, u64)], k: usize) -> u64 {
+    let mut highest = BinaryHeap::with_capacity(k.min(entries.len()));
+    for &(_, count) in entries {
+        if highest.len() < k {
+            highest.push(Reverse(count));
+        } else if let Some(mut least) = highest.peek_mut().filter(|least| least.0 < count) {
+            *least = Reverse(count);
+        }
+    }
+    highest.peek().filter(|_| highest.len() == k).map_or(0, |least| least.0)
 }

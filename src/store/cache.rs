@@ -49,6 +49,13 @@ impl Cache {
         }
         Ok(segment)
     }
+
+    /// Lets go of the segments of packs that are `gone`, so that their room on disk is free.
+    pub(super) fn drop_packs(&self, gone: impl Fn(&Pack) -> bool) {
+        let held = &mut *self.held.lock().expect("no one panics while holding segments");
+        held.segments.retain(|(pack, _), _| !gone(pack));
+        held.bytes = held.segments.values().map(|(segment, _)| segment.length()).sum();
+    }
 }
 
 impl Held {

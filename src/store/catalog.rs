@@ -89,6 +89,10 @@ impl Catalog {
         *self.live.entry(pack).or_default() += segment.length;
         if let Some(old) = self.windows[level].insert(segment.start, segment) {
             self.withdraw(&old);
+            if old.generation < segment.generation {
+                // It only moved.
+                return true;
+            }
         }
         for coarser in level + 1..self.levels.count() {
             let start = self.levels.start(coarser, segment.start);
@@ -188,9 +192,31 @@ impl Catalog {
         self.pack_ends.get(pack).copied().unwrap_or(0)
     }
 
-    /// Every pack, with the bytes in it and those of them that are published.
+    /// Every pack that is not moved to a newer generation or expired, with the bytes in it and those of them that are
+    /// published.
     pub fn packs(&self) -> impl Iterator<Item = (Pack, u64, u64)> {
-        self.pack_ends.iter().map(|(&pack, &end)| (pack, end, self.live.get(&pack).copied().unwrap_or(0)))
+        let packs = self.pack_ends.iter().filter(|(pack, _)| !self.is_moved(pack) && !self.is_expired(pack));
+        packs.map(|(&pack, &end)| (pack, end, self.live_bytes(&pack)))
+    }
+
+    /// Every pack that is expired.
+    pub fn expired_packs(&self) -> impl Iterator<Item = Pack> {
+        self.pack_ends.keys().copied().filter(|pack| self.is_expired(pack))
+    }
+
+    fn live_bytes(&self, pack: &Pack) -> u64 {
+        self.live.get(pack).copied().unwrap_or(0)
+    }
+
+    /// Whether all that was in a pack is in a newer generation of it.
+    pub fn is_moved(&self, pack: &Pack) -> bool {
+        let next = Pack { generation: pack.generation.saturating_add(1), ..*pack };
+        self.live_bytes(pack) == 0 && self.pack_ends.contains_key(&next)
+    }
+
+    /// Whether all windows of a pack are dropped.
+    pub fn is_expired(&self, pack: &Pack) -> bool {
+        pack.start.saturating_add(self.levels.pack_length(pack.level)) <= self.floors[pack.level]
     }
 
     /// The newest generation of the pack that holds a window.

@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::catalog::Catalog;
+use super::directory::{lock, replace_manifest, sync};
 use super::error::StoreError;
 use super::level::Levels;
 use super::manifest::{self, Record, SegmentRecord};
@@ -12,7 +13,6 @@ use super::pack::Pack;
 use super::reader::{self, Opened};
 use super::segment::Segment;
 use super::tables;
-use super::writer::{lock, replace_manifest, sync};
 
 /// What a compaction did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +40,10 @@ pub fn compact(dir: &Path) -> Result<Compacted, StoreError> {
     }
     let levels = catalog.levels().clone();
     let mut done = Compacted::default();
+    if let Some(what) = tables::check::structure(dir)? {
+        tables::remove(dir)?;
+        done.dropped.push(what);
+    }
     let mut records: Vec<Record> = catalog.chunks().iter().map(|chunk| Record::Keys(*chunk)).collect();
     let floors = (0..levels.count()).map(|level| (level, catalog.floor(level)));
     let floors = floors.filter(|(_, start)| *start > i64::MIN);

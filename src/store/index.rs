@@ -1,141 +1,203 @@
 //! From keys to ids, for the writer: every key of the store in memory.
 
 use hitters_dataflows::key::same;
-use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
 
 /// An empty slot; no key has it, since ids are below `u32::MAX`.
 const EMPTY: u64 = u64::MAX;
 const TAG: u64 = !(u32::MAX as u64);
 /// How many keys are looked up together, so that their cache misses overlap.
-const GROUP: usize = 32;
+pub(super) const GROUP: usize = 64;
+/// Names to a chunk: 128 KiB.
+const CHUNK: usize = 1 << 12;
+/// Keys up to this length stand in their name.
+const INLINE: usize = 31;
+/// In the place of a length: the key stands apart.
+const FAR: u8 = u8::MAX;
 
-/// A hash table of tags and ids with linear probing, over key bytes that stand one after the other. Memory: 16 to 27 bytes
-/// a key, and its bytes.
+/// A key's bytes and their number, or for a [`FAR`] one where they start and their number. Two to a cache line.
+#[derive(Clone, Copy)]
+#[repr(align(32))]
+struct Name([u8; INLINE + 1]);
+
+/// A hash table of tags and ids with linear probing, and names by id. A tag is half of a hash, and a slot's place is its
+/// highest bits, so growing needs no keys. Names are in chunks, so growing does not move them. Memory: 44 to 56 bytes a key,
+/// and the bytes of keys above 31 bytes.
 pub(super) struct Index {
     slots: Vec<u64>,
-    /// Where each key's bytes end; they start where those of the one before end.
-    ends: Vec<u64>,
-    bytes: Vec<u8>,
+    names: Vec<Vec<Name>>,
+    len: u32,
+    far: Vec<u8>,
     secrets: RapidSecrets,
+}
+
+/// A key with its count, on its way to an id.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Row<'k> {
+    pub(super) key: &'k [u8],
+    pub(super) count: u64,
+    pub(super) hash: u64,
 }
 
 impl Index {
     pub(super) fn new() -> Self {
         // Nobody outside may choose keys that collide. Without a source of randomness a fixed seed still gives right ids.
         let seed = getrandom::u64().unwrap_or(0);
-        Index { slots: vec![EMPTY; 16], ends: Vec::new(), bytes: Vec::new(), secrets: RapidSecrets::seed(seed) }
+        Index { slots: vec![EMPTY; 16], names: Vec::new(), len: 0, far: Vec::new(), secrets: RapidSecrets::seed(seed) }
     }
 
-    /// The number of keys.
+    /// The number of ids that were given out.
     pub(super) fn len(&self) -> u32 {
-        self.ends.len() as u32
+        self.len
     }
 
     /// The key of an id that was given out.
+    #[inline]
     pub(super) fn key(&self, id: u32) -> &[u8] {
-        let id = id as usize;
-        let start = if id == 0 { 0 } else { self.ends[id - 1] };
-        &self.bytes[start as usize..self.ends[id] as usize]
+        let name = &self.names[id as usize / CHUNK][id as usize % CHUNK].0;
+        match name.get(..usize::from(name[INLINE])) {
+            Some(inline) => inline,
+            None => {
+                let number = |at: usize| u64::from_le_bytes(name[at..at + 8].try_into().expect("8 bytes")) as usize;
+                &self.far[number(0)..][..number(8)]
+            }
+        }
     }
 
-    /// The id of a key, if it has one.
-    pub(super) fn id(&self, key: &[u8]) -> Option<u32> {
-        self.lookup(self.hash(key), key)
+    /// The id of a key, and whether it has it only now: the next one.
+    pub(super) fn id(&mut self, key: &[u8]) -> (u32, bool) {
+        self.id_of(key, self.hash(key))
     }
 
-    /// Gives the next id to a key that has none.
-    pub(super) fn push(&mut self, key: &[u8]) -> u32 {
-        if (self.ends.len() + 1) * 3 > self.slots.len() * 2 {
+    /// As [`id`](Index::id), for a key whose hash is known.
+    pub(super) fn id_of(&mut self, key: &[u8], hash: u64) -> (u32, bool) {
+        if (self.len as usize + 1) * 3 > self.slots.len() * 2 {
             self.grow();
         }
-        let (id, hash) = (self.len(), self.hash(key));
-        self.bytes.extend_from_slice(key);
-        self.ends.push(self.bytes.len() as u64);
-        self.insert(hash, id);
-        id
+        match self.lookup(self.probe(self.home(hash), hash), hash, key) {
+            Ok(id) => (id, false),
+            Err(empty) => {
+                let id = self.len;
+                self.slots[empty] = hash & TAG | u64::from(id);
+                self.push(key);
+                (id, true)
+            }
+        }
     }
 
-    /// Leaves an id without a key: its chunk is damaged.
-    pub(super) fn skip(&mut self) {
-        self.ends.push(self.bytes.len() as u64);
+    /// Gives the next id to a key that is not found by it: it has one already, or is not known.
+    pub(super) fn push(&mut self, key: &[u8]) {
+        let mut name = [0; INLINE + 1];
+        match name.get_mut(..key.len()).filter(|inline| inline.len() <= INLINE) {
+            Some(inline) => {
+                inline.copy_from_slice(key);
+                name[INLINE] = key.len() as u8;
+            }
+            None => {
+                name[..8].copy_from_slice(&(self.far.len() as u64).to_le_bytes());
+                name[8..16].copy_from_slice(&(key.len() as u64).to_le_bytes());
+                name[INLINE] = FAR;
+                self.far.extend_from_slice(key);
+            }
+        }
+        if (self.len as usize).is_multiple_of(CHUNK) {
+            self.names.push(Vec::with_capacity(if self.len == 0 { 0 } else { CHUNK }));
+        }
+        self.names.last_mut().expect("just opened").push(Name(name));
+        self.len += 1;
     }
 
-    /// Calls `each` with the place of every key in `keys` and its id, if it has one.
-    pub(super) fn find<K: AsRef<[u8]>>(
+    /// Calls `each` with every row and the id of its key, if it has one.
+    pub(super) fn find<'k>(
         &self,
-        keys: impl Iterator<Item = K> + Clone,
-        mut each: impl FnMut(usize, Option<u32>),
+        rows: impl Iterator<Item = (&'k [u8], u64)>,
+        mut each: impl FnMut(Row<'k>, Option<u32>),
     ) {
-        let (mut rest, mut place) = (keys, 0);
-        let mut hashes = [0; GROUP];
-        loop {
-            let group = rest.clone().take(GROUP);
-            let mut filled = 0;
-            for (hash, key) in hashes.iter_mut().zip(group.clone()) {
-                *hash = self.hash(key.as_ref());
-                filled += 1;
+        let (mut group, mut filled) = ([Row::default(); GROUP], 0);
+        rows.for_each(|(key, count)| {
+            group[filled] = Row { key, count, hash: self.hash(key) };
+            filled += 1;
+            if filled == GROUP {
+                self.find_group(&group, &mut each);
+                filled = 0;
             }
-            if filled == 0 {
-                return;
-            }
-            self.touch(&hashes[..filled]);
-            for (hash, key) in hashes.iter().zip(group) {
-                each(place, self.lookup(*hash, key.as_ref()));
-                place += 1;
-            }
-            if filled < GROUP {
-                return;
-            }
-            rest.nth(GROUP - 1);
+        });
+        self.find_group(&group[..filled], &mut each);
+    }
+
+    fn find_group<'k>(&self, group: &[Row<'k>], each: &mut impl FnMut(Row<'k>, Option<u32>)) {
+        let places = self.places(group);
+        for (row, place) in group.iter().zip(places) {
+            each(*row, self.lookup(place, row.hash, row.key).ok());
         }
     }
 
-    /// Reads where the hashes lead; the reads do not depend on each other, so many are under way at once.
-    fn touch(&self, hashes: &[u64]) {
-        let mask = self.slots.len() - 1;
-        let mut starts = [0; GROUP];
-        for (start, hash) in starts.iter_mut().zip(hashes) {
-            *start = self.slots[*hash as usize & mask] as u32;
+    /// Where the tag of each of up to [`GROUP`] rows stands, if it does. Reads the slots, and the names that they lead to; the
+    /// reads do not depend on each other, so many are under way at once.
+    pub(super) fn places(&self, group: &[Row<'_>]) -> [usize; GROUP] {
+        let mut places = [0; GROUP];
+        let mut sum = 0;
+        for (place, row) in places.iter_mut().zip(group) {
+            *place = self.home(row.hash);
+            sum ^= self.slots[*place];
         }
-        for start in &mut starts[..hashes.len()] {
-            let end = self.ends.get(*start as usize).copied().unwrap_or(0);
-            *start = end.saturating_sub(1) as u32;
+        for (place, row) in places.iter_mut().zip(group) {
+            *place = self.probe(*place, row.hash);
+            let id = self.slots[*place] as u32 as usize;
+            sum ^= self.names.get(id / CHUNK).map_or(0, |names| names[id % CHUNK].0[INLINE].into());
         }
-        let sum = starts[..hashes.len()].iter().fold(0, |sum, &at| sum ^ self.bytes.get(at as usize).unwrap_or(&0));
         std::hint::black_box(sum);
+        places
     }
 
-    fn lookup(&self, hash: u64, key: &[u8]) -> Option<u32> {
-        let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
+    /// The first place from `at` on that is empty or has the tag of this hash.
+    #[inline]
+    fn probe(&self, mut at: usize, hash: u64) -> usize {
+        loop {
+            let slot = self.slots[at];
+            if slot == EMPTY || slot & TAG == hash & TAG {
+                return at;
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+    }
+
+    /// The id of a key whose tag stands first at `at`, or the place for it.
+    #[inline]
+    fn lookup(&self, mut at: usize, hash: u64, key: &[u8]) -> Result<u32, usize> {
         loop {
             let slot = self.slots[at];
             if slot == EMPTY {
-                return None;
+                return Err(at);
             }
-            if slot & TAG == hash & TAG && same(self.key(slot as u32), key) {
-                return Some(slot as u32);
+            if same(self.key(slot as u32), key) {
+                return Ok(slot as u32);
             }
-            at = (at + 1) & mask;
+            at = self.probe((at + 1) & (self.slots.len() - 1), hash);
         }
     }
 
+    #[inline]
     fn hash(&self, key: &[u8]) -> u64 {
-        rapidhash_v3_seeded(key, &self.secrets)
+        rapidhash_v3_micro_inline::<true, false>(key, &self.secrets)
     }
 
-    fn insert(&mut self, hash: u64, id: u32) {
-        let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
-        while self.slots[at] != EMPTY {
-            at = (at + 1) & mask;
-        }
-        self.slots[at] = hash & TAG | u64::from(id);
+    /// The place where the probing for a hash begins.
+    #[inline]
+    fn home(&self, hash: u64) -> usize {
+        (hash >> 32 << self.slots.len().trailing_zeros() >> 32) as usize
     }
 
     fn grow(&mut self) {
-        self.slots = vec![EMPTY; self.slots.len() * 2];
-        (0..self.len()).for_each(|id| self.insert(self.hash(self.key(id)), id));
+        let old = std::mem::take(&mut self.slots);
+        self.slots = vec![EMPTY; old.len() * 2];
+        for slot in old.into_iter().filter(|slot| *slot != EMPTY) {
+            let mut at = self.home(slot);
+            while self.slots[at] != EMPTY {
+                at = (at + 1) & (self.slots.len() - 1);
+            }
+            self.slots[at] = slot;
+        }
     }
 }
 
@@ -146,20 +208,25 @@ mod tests {
     #[test]
     fn keys_keep_their_ids() {
         let mut index = Index::new();
-        let keys: Vec<String> = (0..5000).map(|i| format!("key-{}", i * 7)).collect();
-        for (id, key) in keys.iter().enumerate() {
-            assert_eq!(index.push(key.as_bytes()), id as u32);
+        // Short and long ones, and those around the longest that stand in their names.
+        let key = |i: usize| format!("key-{i}{}", "x".repeat(i % 40));
+        for id in 0..5000 {
+            assert_eq!(index.id(key(id * 7).as_bytes()), (id as u32, true));
         }
-        index.skip();
-        assert_eq!(index.push(b""), 5001);
-        let wanted: Vec<String> = (0..7001).map(|i| format!("key-{i}")).collect();
+        index.push(b"");
+        assert_eq!(index.id(b""), (5001, true));
+        let wanted: Vec<String> = (0..7001).map(key).collect();
         let mut seen = 0;
-        index.find(wanted.iter(), |at, id| {
-            assert_eq!(id, (at % 7 == 0 && at / 7 < 5000).then_some(at as u32 / 7));
+        index.find(wanted.iter().map(|key| (key.as_bytes(), key.len() as u64)), |row, id| {
+            assert_eq!((row.key, row.count), (wanted[seen].as_bytes(), wanted[seen].len() as u64));
+            assert_eq!(id, (seen % 7 == 0 && seen / 7 < 5000).then_some(seen as u32 / 7));
             seen += 1;
         });
         assert_eq!(seen, wanted.len());
-        index.find([b""].iter(), |_, id| assert_eq!(id, Some(5001)));
-        assert_eq!(index.key(3), b"key-21");
+        index.find([(b"".as_slice(), 1)].into_iter(), |_, id| assert_eq!(id, Some(5001)));
+        for id in [0, 3, 4095, 4096, 4999] {
+            assert_eq!(index.key(id as u32), key(id * 7).as_bytes());
+            assert_eq!(index.id(key(id * 7).as_bytes()), (id as u32, false));
+        }
     }
 }

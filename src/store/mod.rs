@@ -31,7 +31,8 @@
 //!
 //! Records of 64 bytes follow. A segment is published when its record is whole in the manifest; what it refers to was on
 //! disk before. A later record of the same level and start replaces an earlier one, and a segment record also
-//! withdraws all coarser segments that contain its window: they are built again. A record that does not match its
+//! withdraws all coarser segments that contain its window: they are built again; but for one of a higher generation than the
+//! one it replaces, which has only moved. A record that does not match its
 //! checksum below the higher slot is damage; above it, it is what a crash left, and does not count.
 //!
 //! ```text
@@ -65,13 +66,18 @@ mod cache;
 pub mod catalog;
 pub mod command;
 pub mod compact;
+mod dictionary;
+mod directory;
 pub mod error;
 pub mod export;
 mod index;
 pub mod keys;
 pub mod level;
 pub mod manifest;
+mod moving;
+mod order;
 pub mod pack;
+mod packs;
 pub mod part;
 pub mod reader;
 pub mod retain;

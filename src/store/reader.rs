@@ -120,6 +120,7 @@ impl Store {
             if contents.end > state.end {
                 Arc::make_mut(&mut state.catalog).read(&contents);
                 state.end = contents.end;
+                self.let_go(&state.catalog);
             }
         }
         Ok(state.catalog.clone())
@@ -138,9 +139,28 @@ impl Store {
         self.cache.get((pack, record.offset), || Segment::load(extent(catalog, record, self.file(catalog, pack)?)))
     }
 
-    /// As [`segment`](Store::segment), for one use: it is not held on to.
+    /// As [`segment`](Store::segment), for one use: it is not held on to. One that moved meanwhile is found where it is now.
     pub(super) fn segment_once(&self, catalog: &Catalog, record: &SegmentRecord) -> Result<Segment, StoreError> {
-        Segment::load(extent(catalog, record, self.file(catalog, catalog.pack(record))?))
+        let load = |catalog: &Catalog, record: &SegmentRecord| {
+            Segment::load(extent(catalog, record, self.file(catalog, catalog.pack(record))?))
+        };
+        let now = match load(catalog, record) {
+            Err(error) if error.is_gone() => self.catalog()?,
+            loaded => return loaded,
+        };
+        let moved = now.window(record.level.into(), record.start).filter(|moved| moved.generation > record.generation);
+        load(&now, moved.unwrap_or(record))
+    }
+
+    /// Lets go of packs that are there no more.
+    fn let_go(&self, catalog: &Catalog) {
+        let gone = |pack: &Pack| catalog.is_moved(pack) || catalog.is_expired(pack);
+        let packs = &mut *self.packs.lock().expect("no one panics while opening packs");
+        let before = packs.len();
+        packs.retain(|pack, _| !gone(pack));
+        if packs.len() < before {
+            self.cache.drop_packs(gone);
+        }
     }
 
     /// A pack's file, opened once.

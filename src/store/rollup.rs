@@ -1,5 +1,8 @@
 //! Rollups: the counts of a coarser window, as the sum of those of the finer windows that fill it.
 
+use std::collections::BTreeSet;
+
+use super::catalog::Catalog;
 use super::error::StoreError;
 use super::segment::Segment;
 use super::segment::block::Entries;
@@ -31,4 +34,19 @@ pub(super) fn sum(parts: &[Segment], keys: u32) -> Result<Result<Vec<(u32, u64)>
         }
     }
     Ok(overflow.map_or(Ok(entries), Err))
+}
+
+/// Coarser windows, as level and start, that have finer ones and no segment.
+pub(super) fn stale(catalog: &Catalog) -> BTreeSet<(usize, i64)> {
+    let levels = catalog.levels();
+    let of = |level: usize| {
+        let filled = catalog.all(level - 1).map(move |finer| (level, levels.start(level, finer.start)));
+        filled.filter(move |(level, start)| catalog.window(*level, *start).is_none())
+    };
+    let mut stale: BTreeSet<_> = (1..levels.count()).flat_map(of).collect();
+    // One that is to be built makes those above it incomplete too.
+    for (level, start) in stale.clone() {
+        stale.extend((level + 1..levels.count()).map(|coarser| (coarser, levels.start(coarser, start))));
+    }
+    stale
 }

@@ -35,21 +35,18 @@ pub(super) fn take_back(dir: &Path, catalog: &Catalog) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Whether all windows of a pack are dropped.
-pub(super) fn is_expired(catalog: &Catalog, pack: &Pack) -> bool {
-    pack.start.saturating_add(catalog.levels().pack_length(pack.level)) <= catalog.floor(pack.level)
-}
-
 /// Removes the packs whose windows are all dropped. Readers that have them open read on.
 pub(super) fn drop_expired(dir: &Path, catalog: &Catalog) -> Result<(), StoreError> {
-    for (pack, ..) in catalog.packs().filter(|(pack, ..)| is_expired(catalog, pack)) {
-        let path = pack.path(dir, catalog.levels());
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(StoreError::io(&path)(error)),
-            _ => {}
-        }
+    catalog.expired_packs().try_for_each(|pack| remove(dir, catalog, &pack))
+}
+
+/// Removes a pack, if it is there.
+pub(super) fn remove(dir: &Path, catalog: &Catalog, pack: &Pack) -> Result<(), StoreError> {
+    let path = pack.path(dir, catalog.levels());
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::io(&path)(error)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn cut(path: &Path, end: u64) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@ use super::error::StoreError;
 use super::level::Levels;
 use super::reader::{self, Opened, Store};
 use super::segment::block::Entries;
+use super::tables;
 
 /// What a store holds, and what of it is damaged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct Report {
 }
 
 /// Reads all that is published and checks it: checksums, and that every coarser window is the sum of the finer ones that
-/// are kept. Memory: one segment at a time. O(bytes).
+/// are kept, and the tables hold the rankings that the segments give. Memory: one segment at a time. O(bytes).
 ///
 /// # Errors
 /// [`StoreError`] when the store cannot be read at all; what is damaged is in the report.
@@ -66,6 +67,12 @@ pub fn verify(store: &Store) -> Result<Report, StoreError> {
                 Err(error) => return Err(error),
             }
         }
+    }
+    // The tables are compared with segments that are whole.
+    match tables::check::structure(store.dir())? {
+        Some(what) => report.damaged.push(what),
+        None if report.damaged.is_empty() => report.damaged.extend(tables::check::rows(store, &catalog)?),
+        None => {}
     }
     Ok(report)
 }

@@ -1,41 +1,48 @@
-//! The full counts of a window, by column, on their way out of a worker.
+//! The full counts of a window, on their way out of a worker.
 
 use super::CountError;
 use super::spill::Counts;
+use super::table::Rows;
 use crate::ranking::Window;
 
 /// The counts of all keys of one worker in one window.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counted {
     /// The window.
     pub window: Window,
     /// Whether late events are counted in.
     pub revised: bool,
-    counts: Vec<u64>,
-    /// Where each key ends in `bytes`.
-    ends: Vec<usize>,
-    bytes: Vec<u8>,
+    /// What was in memory; empty when a part was not.
+    rows: Rows,
+    /// What was merged from disk, by column: counts, where each key ends, and their bytes.
+    merged: (Vec<u64>, Vec<usize>, Vec<u8>),
 }
 
 impl Counted {
-    /// Copies counts out. O(keys).
+    /// Takes the counts out of their table; O(1) when none were spilled, else O(keys).
     ///
     /// # Errors
     /// [`CountError`] when spilled counts cannot be read or do not fit.
-    pub(super) fn new(window: Window, revised: bool, from: &Counts) -> Result<Self, CountError> {
-        let mut counted = Counted { window, revised, counts: Vec::new(), ends: Vec::new(), bytes: Vec::new() };
-        from.for_each(|count, key| {
-            counted.counts.push(count);
-            counted.bytes.extend_from_slice(key);
-            counted.ends.push(counted.bytes.len());
-        })?;
-        Ok(counted)
+    pub(super) fn new(window: Window, revised: bool, from: Counts) -> Result<Self, CountError> {
+        let (mut counts, mut ends, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
+        let rows = match from.into_rows() {
+            Ok(rows) => rows,
+            Err(spilled) => {
+                spilled.for_each(|count, key| {
+                    counts.push(count);
+                    bytes.extend_from_slice(key);
+                    ends.push(bytes.len());
+                })?;
+                Rows::default()
+            }
+        };
+        Ok(Counted { window, revised, rows, merged: (counts, ends, bytes) })
     }
 
     /// Every key and its count, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        let keys = starts.zip(&self.ends).map(|(start, &end)| &self.bytes[start..end]);
-        keys.zip(self.counts.iter().copied())
+        let (counts, ends, bytes) = &self.merged;
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let merged = starts.zip(ends).map(|(start, &end)| &bytes[start..end]).zip(counts.iter().copied());
+        self.rows.iter().map(|(count, key)| (key, count)).chain(merged)
     }
 }

@@ -172,7 +172,8 @@ impl OpenWindows {
             }
             if gone {
                 if self.settings.keep == Some(window.end - window.start) && !open.on_time.is_empty() {
-                    keep(Counted::new(window, open.revised, &open.on_time)?);
+                    let counts = std::mem::replace(&mut open.on_time, Counts::new(&self.settings.spill_dir));
+                    keep(Counted::new(window, open.revised, counts)?);
                 }
                 changes.push(Change::Forgotten(window));
                 forgotten.push(slot);

@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::table::Table;
+use super::table::{Rows, Table};
 use super::top::Top;
 use super::{CountError, CountOverflow};
 use crate::parcel::SlotRows;
@@ -134,6 +134,11 @@ impl Counts {
         }
         self.table.iter().for_each(|(count, key)| each(count, key));
         Ok(())
+    }
+
+    /// The rows of the table, or all of this where some are on disk. O(1).
+    pub(super) fn into_rows(self) -> Result<Rows, Self> {
+        if self.runs.is_empty() { Ok(self.table.into_rows()) } else { Err(self) }
     }
 
     /// Calls `each` with the count of every key, summed over memory and all runs.

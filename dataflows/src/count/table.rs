@@ -84,6 +84,20 @@ pub struct Table {
     arena: Arena,
 }
 
+/// What a table holds, when nothing is added to it any more.
+#[derive(Default)]
+pub struct Rows {
+    entries: Entries,
+    arena: Arena,
+}
+
+impl Rows {
+    /// Count and key of every key, in the order in which they first came.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.entries.iter().map(|entry| (entry.count, self.arena.key(entry)))
+    }
+}
+
 /// An empty slot. No key has it: tickets are below `u32::MAX`.
 const EMPTY: u64 = u64::MAX;
 
@@ -160,6 +174,11 @@ impl Table {
     /// Count and key of every key, in the order in which they first came.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &[u8])> {
         self.entries.iter().map(|entry| (entry.count, self.arena.key(entry)))
+    }
+
+    /// Lets go of what only adding needs. O(1).
+    pub fn into_rows(self) -> Rows {
+        Rows { entries: self.entries, arena: self.arena }
     }
 
     /// The lower half of the hash, the count and the key of every key, in the order of half hash and key.
@@ -342,7 +361,7 @@ impl Table {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::parcel::{Columns, Rows};
+    use crate::parcel::{Columns, Rows as ParcelRows};
     use crate::window::Slot;
     use proptest::prelude::*;
     use std::collections::HashMap;
@@ -376,7 +395,7 @@ mod tests {
         for ((key, &hash), &weight) in keys.iter().zip(&hashes).zip(&weights) {
             columns.push(Slot::from_word(0), hash, weight, key);
         }
-        let rows = Rows::from(columns);
+        let rows = ParcelRows::from(columns);
         let mut table = Table::default();
         for rows in rows.by_slot().chain(rows.by_slot()) {
             table.add_rows(&rows).unwrap();

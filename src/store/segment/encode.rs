@@ -1,12 +1,14 @@
 //! Writing a segment.
 
-use super::block::{BLOCK, Packer};
+use super::block::{BLOCK, INFO, Packer};
 use super::{HEAD, MAGIC, PAGE};
 
 /// The bytes of a segment for the window of `length` that starts at `start`: ids ascending, counts above 0.
 pub fn encode(start: i64, length: i64, entries: &[(u32, u64)]) -> Vec<u8> {
     let packer = Packer::default();
-    let (mut directory, mut checksums, mut pages) = (Vec::new(), Vec::new(), Vec::new());
+    let blocks = entries.len().div_ceil(BLOCK);
+    let mut directory = Vec::with_capacity(blocks * (INFO + 1));
+    let (mut checksums, mut pages) = (Vec::new(), Vec::with_capacity(entries.len() * 2));
     for page in entries.chunks(BLOCK * PAGE) {
         let at = pages.len();
         for block in page.chunks(BLOCK) {
@@ -27,6 +29,18 @@ pub fn encode(start: i64, length: i64, entries: &[(u32, u64)]) -> Vec<u8> {
     segment.extend(crc32fast::hash(&segment).to_le_bytes());
     segment.extend(directory);
     segment.extend(pages);
+    segment
+}
+
+/// The same entries as a segment for another window, whose start and length are given.
+///
+/// # Panics
+/// When `segment` is shorter than a head.
+pub fn for_window(mut segment: Vec<u8>, start: i64, length: i64) -> Vec<u8> {
+    segment[8..16].copy_from_slice(&start.to_le_bytes());
+    segment[16..24].copy_from_slice(&length.to_le_bytes());
+    let checksum = crc32fast::hash(&segment[..HEAD - 4]);
+    segment[HEAD - 4..HEAD].copy_from_slice(&checksum.to_le_bytes());
     segment
 }
 
@@ -104,6 +118,12 @@ mod tests {
             prop_assert!(ceilings.iter().all(|&c| c <= highest + highest / 500 + 1));
             prop_assert_eq!(&ceilings[stripes - 2..], &[0, 0]);
         }
+    }
+
+    #[test]
+    fn the_same_entries_for_another_window() {
+        let entries: Vec<(u32, u64)> = (0..500).map(|i| (i * 3, u64::from(i % 70) + 1)).collect();
+        assert_eq!(for_window(encode(60_000, 60_000, &entries), 0, 3_600_000), encode(0, 3_600_000, &entries));
     }
 
     #[test]

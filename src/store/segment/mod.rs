@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, OnceLock};
 
 use block::{BLOCK, BlockInfo, Entries, INFO, Packer};
-pub use encode::{encode, total};
+pub use encode::{encode, for_window, total};
 
 use super::error::StoreError;
 
@@ -205,6 +205,25 @@ impl Segment {
     /// As for [`load`](Segment::load).
     pub fn read_all(&self) -> Result<(), StoreError> {
         (0..self.pages.len()).try_for_each(|page| self.page(page).map(drop))
+    }
+
+    /// Its bytes on disk, all of them checked.
+    ///
+    /// # Errors
+    /// As for [`load`](Segment::load).
+    pub(super) fn bytes(&self) -> Result<Vec<u8>, StoreError> {
+        self.read_all()?;
+        read(&self.extent, self.extent.offset, self.extent.length as usize)
+    }
+
+    /// Ids and counts of all its keys.
+    ///
+    /// # Errors
+    /// As for [`load`](Segment::load).
+    pub(super) fn entries(&self) -> Result<Vec<(u32, u64)>, StoreError> {
+        let mut entries = Vec::with_capacity(self.extent.keys as usize);
+        self.for_each_in(0..u32::MAX, &mut Entries::default(), |id, count| entries.push((id, count)))?;
+        Ok(entries)
     }
 
     #[inline]

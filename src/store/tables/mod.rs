@@ -11,6 +11,8 @@
 //!
 //! A count above 2^63 - 1, which SQLite has no integer for, is a text.
 
+pub(super) mod check;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -45,10 +47,20 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Opens the tables in a directory, or makes them.
-    pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
+    /// Opens the tables in a directory, or makes them; also in the place of damaged ones, and whether it did.
+    pub(super) fn open(dir: &Path) -> Result<(Self, bool), StoreError> {
         let path = dir.join(NAME);
-        let opened = Connection::open(&path).and_then(|connection| {
+        match Tables::open_file(&path) {
+            Err(error) if check::is_damage(&error) => {
+                remove(dir)?;
+                Ok((Tables::open_file(&path).map_err(failed(&path))?, true))
+            }
+            opened => Ok((opened.map_err(failed(&path))?, false)),
+        }
+    }
+
+    fn open_file(path: &Path) -> rusqlite::Result<Self> {
+        let connection = Connection::open(path).and_then(|connection| {
             connection.busy_timeout(PATIENCE)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             // They are made again from the segments if the machine stops; so no wait for the disk.
@@ -66,11 +78,8 @@ impl Tables {
             connection.execute_batch("CREATE TABLE IF NOT EXISTS hitters_store (records INTEGER NOT NULL)")?;
             connection.execute_batch("BEGIN IMMEDIATE")?;
             Ok(connection)
-        });
-        match opened {
-            Ok(connection) => Ok(Tables { path, connection }),
-            Err(error) => Err(failed(&path)(error)),
-        }
+        })?;
+        Ok(Tables { path: path.into(), connection })
     }
 
     /// How many records of the manifest are in the tables.
@@ -128,8 +137,20 @@ pub(super) fn follow(dir: &Path, before: u64, after: u64) -> Result<(), StoreErr
     if !dir.join(NAME).exists() {
         return Ok(());
     }
-    let tables = Tables::open(dir)?;
+    let (tables, _) = Tables::open(dir)?;
     tables.publish(if tables.records()? == before { after } else { 0 })
+}
+
+/// Removes the tables of a directory, and what SQLite keeps beside them.
+pub(super) fn remove(dir: &Path) -> Result<(), StoreError> {
+    for beside in ["", "-wal", "-shm", "-journal"] {
+        let path = dir.join(format!("{NAME}{beside}"));
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(StoreError::io(&path)(error)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn number(count: u64) -> Value {

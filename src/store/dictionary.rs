@@ -1,0 +1,152 @@
+//! The writer's dictionary: ids for the keys of a window, new ones for new keys.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::catalog::Catalog;
+use super::error::StoreError;
+use super::index::{GROUP, Index, Row};
+use super::manifest::ChunkRecord;
+use super::{keys, order, reader};
+
+/// The most bytes of keys in a chunk, unless one key alone has more.
+const CHUNK: usize = 1 << 20;
+
+/// Every key of the store in memory, and the file that they are appended to.
+pub(super) struct Dictionary {
+    dir: PathBuf,
+    file: File,
+    index: Index,
+    unsynced: bool,
+}
+
+impl Dictionary {
+    /// Opens the dictionary of a store and reads what is published of it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    pub(super) fn open(dir: &Path, catalog: &Catalog) -> Result<Self, StoreError> {
+        let path = dir.join(keys::NAME);
+        let file = OpenOptions::new().read(true).write(true).open(&path).map_err(StoreError::io(&path))?;
+        let mut index = Index::new();
+        reader::read_keys(dir, catalog, |key| match key {
+            Some(key) => {
+                if !index.id(key).1 {
+                    index.push(key);
+                }
+            }
+            None => index.push(b""),
+        })?;
+        Ok(Dictionary { dir: dir.into(), file, index, unsynced: false })
+    }
+
+    /// The keys by id.
+    pub(super) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Ids, ascending, and counts above 0; new keys get their ids, by count descending, then bytes, and are appended from
+    /// the byte `end` of the file on. What is appended goes to `chunks`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a sum of counts does not fit, ids are used up, or the file cannot be written.
+    pub(super) fn entries<'k>(
+        &mut self,
+        counts: impl Iterator<Item = (&'k [u8], u64)>,
+        end: u64,
+        chunks: &mut Vec<ChunkRecord>,
+    ) -> Result<Vec<(u32, u64)>, StoreError> {
+        let (mut entries, mut new) = (Vec::new(), Vec::new());
+        self.index.find(counts.filter(|(_, count)| *count > 0), |row, id| match id {
+            Some(id) => entries.push((id, row.count)),
+            None => new.push(row),
+        });
+        self.add(&new, end, &mut entries, chunks)?;
+        order::sort_by_id(&mut entries);
+        order::merge_equal(&mut entries, |id| self.index.key(id).to_vec())?;
+        Ok(entries)
+    }
+
+    fn add(
+        &mut self,
+        new: &[Row<'_>],
+        end: u64,
+        entries: &mut Vec<(u32, u64)>,
+        chunks: &mut Vec<ChunkRecord>,
+    ) -> Result<(), StoreError> {
+        if new.len() > (keys::MOST - self.index.len()) as usize {
+            return Err(StoreError::Full { dir: self.dir.display().to_string(), most: keys::MOST });
+        }
+        let mut chunk = Chunk { offset: end, first: self.index.len(), bytes: Vec::new() };
+        entries.reserve(new.len());
+        let new = in_order(new);
+        for (at, row) in new.iter().enumerate() {
+            if at.is_multiple_of(GROUP) {
+                self.index.places(&new[at..new.len().min(at + GROUP)]);
+            }
+            if !chunk.bytes.is_empty() && chunk.bytes.len() + row.key.len() > CHUNK {
+                chunks.push(self.append(&mut chunk)?);
+            }
+            // A key that was given twice got its id a moment ago.
+            let (id, is_new) = self.index.id_of(row.key, row.hash);
+            if is_new {
+                keys::append(row.key, &mut chunk.bytes);
+            }
+            entries.push((id, row.count));
+        }
+        if !chunk.bytes.is_empty() {
+            chunks.push(self.append(&mut chunk)?);
+        }
+        Ok(())
+    }
+
+    /// Appends a chunk that ends with the last id; the next one follows it.
+    fn append(&mut self, chunk: &mut Chunk) -> Result<ChunkRecord, StoreError> {
+        let Chunk { offset, first, bytes } = std::mem::take(chunk);
+        self.file.write_all_at(&bytes, offset).map_err(StoreError::io(&self.dir.join(keys::NAME)))?;
+        self.unsynced = true;
+        let (length, last) = (bytes.len() as u64, self.index.len());
+        *chunk = Chunk { offset: offset + length, first: last, bytes: Vec::new() };
+        Ok(ChunkRecord { offset, length, first, keys: last - first, checksum: crc32fast::hash(&bytes) })
+    }
+
+    /// Brings what was appended to disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when the system does not.
+    pub(super) fn sync(&mut self) -> Result<(), StoreError> {
+        if self.unsynced {
+            self.file.sync_data().map_err(StoreError::io(&self.dir.join(keys::NAME)))?;
+            self.unsynced = false;
+        }
+        Ok(())
+    }
+}
+
+/// A chunk that is being filled.
+#[derive(Default)]
+struct Chunk {
+    offset: u64,
+    first: u32,
+    bytes: Vec<u8>,
+}
+
+/// Rows by count descending, then key bytes. Most comparisons are settled by the first 16 bytes, which stand beside the
+/// count.
+fn in_order<'k>(rows: &[Row<'k>]) -> Vec<Row<'k>> {
+    let mut order: Vec<(u64, [u64; 2], u32)> =
+        rows.iter().zip(0..).map(|(row, at)| (u64::MAX - row.count, first_bytes(row.key), at)).collect();
+    let key = |at: u32| rows[at as usize].key;
+    order.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| key(a.2).cmp(key(b.2))));
+    order.into_iter().map(|(.., at)| rows[at as usize]).collect()
+}
+
+/// The first 16 bytes, zeros where there are none: they compare as the bytes do, or are equal.
+fn first_bytes(key: &[u8]) -> [u64; 2] {
+    let mut bytes = [0; 16];
+    let length = key.len().min(16);
+    bytes[..length].copy_from_slice(&key[..length]);
+    let first = u128::from_be_bytes(bytes);
+    [(first >> 64) as u64, first as u64]
+}

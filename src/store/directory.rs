@@ -1,0 +1,49 @@
+//! The directory of a store: its lock, and files that appear in it whole.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::error::StoreError;
+use super::part::Part;
+use super::{keys, manifest};
+
+/// Locks a directory against other writers, for as long as the file is open.
+pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join("lock");
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(StoreError::io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { dir: dir.display().to_string() }),
+        Err(TryLockError::Error(error)) => Err(StoreError::io(&path)(error)),
+    }
+}
+
+/// Makes an empty store; the manifest comes last, and at once.
+pub(super) fn create(dir: &Path, finest: i64, part: &Part) -> Result<(), StoreError> {
+    const OURS: [&str; 3] = ["lock", keys::NAME, "manifest.new"];
+    for entry in fs::read_dir(dir).map_err(StoreError::io(dir))? {
+        let name = entry.map_err(StoreError::io(dir))?.file_name();
+        if !OURS.iter().any(|ours| name == *ours) {
+            return Err(StoreError::Occupied { dir: dir.display().to_string() });
+        }
+    }
+    File::create(dir.join(keys::NAME)).and_then(|file| file.sync_all()).map_err(StoreError::io(dir))?;
+    replace_manifest(dir, &manifest::header(finest, part, 0))
+}
+
+/// Puts a whole new manifest in place of the one there is, if there is one.
+pub(super) fn replace_manifest(dir: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let new = dir.join("manifest.new");
+    File::create(&new)
+        .and_then(|file| file.write_all_at(bytes, 0).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&new, dir.join(manifest::NAME)))
+        .and_then(|()| sync(dir))
+        .map_err(StoreError::io(&new))
+}
+
+/// Brings a directory's entries to disk.
+pub(super) fn sync(directory: &Path) -> std::io::Result<()> {
+    File::open(directory)?.sync_all()
+}
