@@ -186,6 +186,7 @@ fn listen(args: &RunArgs) -> Result<Option<(String, Vec<String>)>, WrongOption> 
     };
     let knows = args.process == 0 || args.store.is_some();
     ensure("--listen", knows, "results come from process 0; listen there, or give --store to every process")?;
+    ensure("--listen", args.every.is_none(), "windows that overlap do not add up to intervals; leave --every out")?;
     ensure("--peers", args.peers.is_empty() || args.store.is_some(), "what peers have is history; give --store")?;
     Ok(Some((listen, args.peers.clone())))
 }

@@ -149,6 +149,8 @@ fn a_run_without_early_results_says_what_it_does_not_know() {
     assert_eq!(running.finish(PATIENCE).status, Some(0));
     let refused = run(["run", "--listen", "0.0.0.0:0", "-"]);
     assert!(refused.status == Some(2) && refused.stderr.contains("a token is needed"), "{}", refused.stderr);
+    let refused = run(["run", "--mode", "approx", "--window", "2h", "--every", "1h", "--listen", "127.0.0.1:0", "-"]);
+    assert!(refused.stderr.contains("--listen: windows that overlap do not add up"), "{}", refused.stderr);
     let refused = run(["run", "-n", "2", "-p", "1", "--listen", "127.0.0.1:0", "-"]);
     assert!(refused.stderr.contains("--listen: results come from process 0"), "{}", refused.stderr);
 }

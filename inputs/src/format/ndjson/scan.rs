@@ -198,7 +198,7 @@ fn no_digits(bytes: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let value = bytes ^ (ONES * b'0' as u64);
     // From 10 on, the highest bit is set by the sum or was there before.
-    ((value & (ONES * 0x7f)) + ONES * (0x80 - 10) | value) & (ONES * 0x80)
+    (((value & (ONES * 0x7f)) + ONES * (0x80 - 10)) | value) & (ONES * 0x80)
 }
 
 #[inline]
