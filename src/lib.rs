@@ -1,8 +1,8 @@
 //! The program, in the order in which data meets the modules:
 //!
 //! [`cli`] (what was typed) -> [`settings`] (what is valid) -> [`job`] (inputs -> dataflow) -> [`sink`] (rows), with
-//! [`rejects`] beside it for what cannot be counted, [`progress`] and [`summary`] (with [`meters`] and [`latency`]) for people, and [`cluster`] for the
-//! connections between processes. [`generate`] makes events to try it on, [`sketches`] compares the sketches.
+//! [`rejects`] beside it for what cannot be counted, [`progress`] and [`summary`] for people (with [`meters`] and
+//! [`latency`]), and [`cluster`] for the connections between processes. [`generate`] makes events to try it on, [`sketches`] compares the sketches.
 //!
 //! The same job fills the [`store`], which [`query`] answers from, and [`http`] lets others ask.
 //!

@@ -24,17 +24,16 @@ impl Counted {
     /// [`CountError`] when spilled counts cannot be read or do not fit.
     pub(super) fn new(window: Window, revised: bool, from: Counts) -> Result<Self, CountError> {
         let (mut counts, mut ends, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
-        let rows = match from.into_rows() {
-            Ok(rows) => rows,
-            Err(spilled) => {
-                spilled.for_each(|count, key| {
-                    counts.push(count);
-                    bytes.extend_from_slice(key);
-                    ends.push(bytes.len());
-                })?;
-                Rows::default()
-            }
-        };
+        let mut rows = Rows::default();
+        if from.is_spilled() {
+            from.for_each(|count, key| {
+                counts.push(count);
+                bytes.extend_from_slice(key);
+                ends.push(bytes.len());
+            })?;
+        } else {
+            rows = from.into_rows();
+        }
         Ok(Counted { window, revised, rows, merged: (counts, ends, bytes) })
     }
 

@@ -129,16 +129,21 @@ impl Counts {
     /// # Errors
     /// As for [`top`](Counts::top).
     pub fn for_each(&self, mut each: impl FnMut(u64, &[u8])) -> Result<(), CountError> {
-        if !self.runs.is_empty() {
+        if self.is_spilled() {
             return self.merge(each);
         }
         self.table.iter().for_each(|(count, key)| each(count, key));
         Ok(())
     }
 
-    /// The rows of the table, or all of this where some are on disk. O(1).
-    pub(super) fn into_rows(self) -> Result<Rows, Self> {
-        if self.runs.is_empty() { Ok(self.table.into_rows()) } else { Err(self) }
+    /// Whether some are on disk.
+    pub(super) fn is_spilled(&self) -> bool {
+        !self.runs.is_empty()
+    }
+
+    /// The rows in memory. O(1).
+    pub(super) fn into_rows(self) -> Rows {
+        self.table.into_rows()
     }
 
     /// Calls `each` with the count of every key, summed over memory and all runs.
