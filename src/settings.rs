@@ -26,6 +26,8 @@ pub const MAX_K: usize = 100_000;
 
 /// The most summaries that one window may be made of.
 const MAX_SPAN: i64 = 128;
+/// How far one input may be read ahead of another at least, in milliseconds.
+const AHEAD: i64 = 60_000;
 /// How often early results come out at most.
 const OFTENEST: Duration = Duration::from_millis(50);
 /// Memory of a worker's sketch of a window, where nothing else is said.
@@ -107,6 +109,7 @@ impl Settings {
         ensure("--early", !too_often, "results come out every 50ms at most; give that or more, or off")?;
         let memory = args.memory.unwrap_or_else(|| machine::memory() / 2);
         let (windows, spans) = windows(args)?;
+        let most_ahead = most_ahead(&windows, &spans);
         let store = store(args)?;
         let stored = args.store.as_deref().map(reader::part).transpose()?.flatten();
         let count = CountSettings {
@@ -123,7 +126,7 @@ impl Settings {
         let job = JobSettings { count, exact, sketch, spans, early: early.unwrap_or(Duration::from_secs(5)) };
         Ok(Settings {
             inputs: find(&args.inputs)?,
-            feed: feed(args, workers)?,
+            feed: feed(args, workers, most_ahead)?,
             job,
             lengths: args.every.clone().map_or_else(|| args.window.clone(), |every| vec![every]),
             workers,
@@ -166,6 +169,13 @@ fn windows(args: &RunArgs) -> Result<(Windows, Vec<i64>), SettingsError> {
         allowed_lateness: millis(duration("--allowed-lateness", &args.allowed_lateness)?),
     };
     Ok((windows, spans))
+}
+
+/// How far one input may be read ahead of another: about two windows of each length are open then.
+fn most_ahead(windows: &Windows, spans: &[i64]) -> i64 {
+    let longest = |lengths: &[i64]| lengths.iter().copied().max().unwrap_or(1);
+    let window = longest(&windows.lengths).saturating_mul(longest(spans));
+    window.saturating_add(windows.out_of_orderness).max(AHEAD)
 }
 
 fn store(args: &RunArgs) -> Result<Option<(PathBuf, Retention)>, SettingsError> {
@@ -229,7 +239,7 @@ fn inside(part: f64) -> bool {
     part > 0.0 && part < 1.0
 }
 
-fn feed(args: &RunArgs, workers: usize) -> Result<FeedSettings, SettingsError> {
+fn feed(args: &RunArgs, workers: usize, most_ahead: i64) -> Result<FeedSettings, SettingsError> {
     let time_format = args.time_format.as_deref().map(TimeFormat::named).transpose();
     ensure("--block-size", (1..=1 << 30).contains(&args.block_size), "give 1 byte to 1GiB")?;
     Ok(FeedSettings {
@@ -245,6 +255,7 @@ fn feed(args: &RunArgs, workers: usize) -> Result<FeedSettings, SettingsError> {
         block_size: args.block_size,
         max_future: duration("--max-future", &args.max_future)?,
         idle_timeout: duration("--idle-timeout", &args.idle_timeout)?,
+        most_ahead,
         places: args.rejects.is_some(),
         workers,
         arrival: now(),

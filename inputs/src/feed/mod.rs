@@ -30,6 +30,9 @@ pub struct FeedSettings {
     pub max_future: Duration,
     /// How long a live partition may be silent before it stops holding the watermark.
     pub idle_timeout: Duration,
+    /// How far a partition may be read ahead of the one that is furthest behind, in milliseconds of event time. It then
+    /// waits, so that one that has stalled does not let counts of ever more windows pile up.
+    pub most_ahead: i64,
     /// Whether places of rejected records will be asked for, so that lines are counted.
     pub places: bool,
     /// How many workers read.
@@ -128,22 +131,30 @@ impl Feed {
         self.partitions[from..].iter().filter(|p| !p.is_done())
     }
 
-    /// Reads the next block of the partition that is furthest behind.
+    /// Reads the next block of the partition that is furthest behind, or of another that is not too far ahead of it.
     fn pull(&self, spare: &mut Vec<Vec<u8>>) -> Result<(Pull, Option<Block>), FeedError> {
         let mut turns: Vec<(i64, &Arc<Partition>)> = Vec::new();
         for partition in self.remaining() {
             if !partition.is_opened() {
-                // In the order of their first records, and no more at a time than there are workers to read them.
+                // In the order of their first records, and no more at a time than there are workers to read them; live
+                // ones are always open.
                 let behind = turns.iter().map(|(bound, _)| *bound).min().is_none_or(|lowest| partition.first <= lowest);
-                if !behind && turns.len() >= self.settings.workers {
+                let stored = turns.iter().filter(|(_, partition)| partition.is_stored()).count();
+                if !behind && stored >= self.settings.workers {
                     break;
                 }
             }
             turns.push((partition.highest().unwrap_or(partition.first), partition));
         }
         turns.sort_by_key(|(behind, _)| *behind);
+        let holding = turns.iter().find(|(_, partition)| partition.holds(&self.settings));
+        let furthest = holding.map_or(i64::MAX, |(behind, _)| behind.saturating_add(self.settings.most_ahead));
         let (mut pull, mut busy) = (Pull::Done, None);
-        for (_, partition) in turns {
+        for (ahead, partition) in turns {
+            if ahead > furthest {
+                pull = Pull::Idle;
+                break;
+            }
             match partition.pull(&self.settings, spare, false)? {
                 Some((Pull::Filled, block)) => return Ok((Pull::Filled, block)),
                 Some((Pull::Done, _)) => {}

@@ -162,6 +162,11 @@ impl Partition {
         self.live && !self.arrival.load(Relaxed) && silent > settings.idle_timeout.as_millis() as i64
     }
 
+    /// Whether others wait for it: not for a live one that is silent, or was never heard.
+    pub(super) fn holds(&self, settings: &FeedSettings) -> bool {
+        !self.live || (self.highest().is_some() && !self.is_idle(settings))
+    }
+
     /// No event that is still to come is judged by a highest time below this; `i64::MAX` when all were parsed.
     pub(super) fn bound(&self, settings: &FeedSettings) -> i64 {
         let done = self.is_done();
