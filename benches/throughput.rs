@@ -220,8 +220,6 @@ impl Intake for Parsed {
 struct Deaf;
 
 impl Watch for Deaf {
-    fn watermark(&mut self, _: i64) {}
-    fn too_late(&mut self, _: u64) {}
     fn failed(&mut self, error: JobError) {
         panic!("{error}");
     }

@@ -79,17 +79,16 @@ pub fn run(
     mut watch: impl Watch + Clone + 'static,
 ) {
     let (me, workers) = (worker.index(), worker.peers());
-    let tick_every = tick_every(settings.early);
     let probe = ProbeHandle::new();
-    let began = Instant::now();
-    let (mut parcels, mut dispatches) = build(worker, settings, began, give, &probe, &watch);
+    let ticks = Ticks { every: epochs(settings.early), began: Instant::now() };
+    let (mut parcels, mut dispatches) = build(worker, settings, ticks, give, &probe, &watch);
     let ingest = IngestSettings {
         windows: settings.count.windows.clone(),
         exact: settings.exact,
         sketch: settings.sketch.clone(),
     };
     let mut ingest = Ingest::new(&ingest, me, workers);
-    let (mut epoch, mut last_read) = (0u64, began);
+    let (mut epoch, mut last_read) = (0u64, ticks.began);
     loop {
         let step = if probe.less_than(&epoch.saturating_sub(AHEAD)) {
             worker.step_or_park(Some(Duration::from_millis(1)));
@@ -98,12 +97,12 @@ pub fn run(
             intake.read()
         };
         let mut mark = intake.settle(&mut ingest);
-        let now = (began.elapsed().as_millis() / EPOCH.as_millis()) as u64;
+        let now = (ticks.began.elapsed().as_millis() / EPOCH.as_millis()) as u64;
         if step == Step::Done {
             mark = Mark::Done;
         }
         let ends = now > epoch || mark == Mark::Done;
-        let tick = now / tick_every > epoch / tick_every;
+        let tick = now / ticks.every > epoch / ticks.every;
         let ready = if ends { ingest.marked(mark, tick) } else { ingest.full() };
         match (ready, &mut parcels) {
             (Ok(ready), Some(parcels)) => ready.into_iter().for_each(|mut parcel| parcels.send_batch(&mut parcel)),
@@ -137,26 +136,26 @@ pub fn run(
 type ParcelInput = InputHandle<u64, CapacityContainerBuilder<Parcel>>;
 type DispatchInput = InputHandle<u64, CapacityContainerBuilder<Vec<Dispatch>>>;
 
-/// How many epochs there are from one early ranking to the next.
-fn tick_every(early: Duration) -> u64 {
-    (early.as_millis() / EPOCH.as_millis()).clamp(1, u64::MAX.into()) as u64
+/// How many epochs are so long, one at least.
+fn epochs(length: Duration) -> u64 {
+    (length.as_millis() / EPOCH.as_millis()).clamp(1, u64::MAX.into()) as u64
 }
 
 /// Builds the dataflow: the exact path and the fast path, as far as they are wanted. The same on every worker.
 fn build(
     worker: &mut Worker,
     settings: &JobSettings,
-    began: Instant,
+    ticks: Ticks,
     give: impl FnMut(Ranking) + 'static,
     probe: &ProbeHandle<u64>,
     watch: &(impl Watch + Clone + 'static),
 ) -> (Option<ParcelInput>, Option<DispatchInput>) {
-    let (workers, tick_every) = (worker.peers(), tick_every(settings.early));
+    let workers = worker.peers();
     let outlet = Rc::new(RefCell::new(Outlet::new(give)));
     worker.dataflow(|scope| {
         let parcels = settings.exact.then(|| {
             let (input, parcels) = scope.new_input::<Parcel>();
-            let candidates = count(parcels, settings.count.clone(), tick_every, watch.clone());
+            let candidates = count(parcels, settings.count.clone(), ticks.every, watch.clone());
             deliver(rank(candidates, settings.count.k), outlet.clone(), probe);
             input
         });
@@ -164,7 +163,6 @@ fn build(
             let (input, dispatches) = scope.new_input::<Vec<Dispatch>>();
             let (windows, spans) = (settings.count.windows.clone(), settings.spans.clone());
             let gather = Gather::new(windows, spans, settings.count.k, !settings.exact, workers);
-            let ticks = Ticks { every: tick_every, began };
             early(dispatches, gather, ticks, outlet.clone(), probe, watch.clone());
             input
         });
@@ -200,8 +198,6 @@ mod tests {
     struct Deaf;
 
     impl Watch for Deaf {
-        fn watermark(&mut self, _: i64) {}
-        fn too_late(&mut self, _: u64) {}
         fn failed(&mut self, error: JobError) {
             panic!("{error}");
         }

@@ -1,5 +1,7 @@
 //! What comes out: the ranked rows of one window in one state.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 /// A half-open span of event time, in milliseconds since the Unix epoch.
@@ -13,13 +15,13 @@ pub struct Window {
 
 /// Windows come in order of their end, then start.
 impl Ord for Window {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Self) -> Ordering {
         (self.end, self.start).cmp(&(other.end, other.start))
     }
 }
 
 impl PartialOrd for Window {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
@@ -39,6 +41,11 @@ impl State {
     /// Of a closed window: whether late events are counted in decides.
     pub fn closed(revised: bool) -> Self {
         if revised { State::Revised } else { State::Final }
+    }
+
+    /// Of what two make together: early as soon as one is, else the later.
+    pub fn with(self, other: Self) -> Self {
+        if self == State::Early || other == State::Early { State::Early } else { self.max(other) }
     }
 
     /// The state in the words of result rows.
@@ -89,6 +96,13 @@ pub struct Row {
     pub estimate: Estimate,
     /// Whether no key outside the rows can displace it, as far as the bounds hold.
     pub certified: bool,
+}
+
+impl Row {
+    /// The order of rankings: higher counts first, ties by key bytes, ascending.
+    pub fn by_rank(&self, other: &Self) -> Ordering {
+        other.estimate.count.cmp(&self.estimate.count).then_with(|| self.key.cmp(&other.key))
+    }
 }
 
 /// The k best keys of a window, best first; ties in count go by key bytes, ascending.

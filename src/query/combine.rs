@@ -134,7 +134,7 @@ pub(super) fn combine(
             Row { key, estimate, certified: false }
         })
         .collect();
-    rows.sort_unstable_by(|a, b| b.estimate.count.cmp(&a.estimate.count).then_with(|| a.key.cmp(&b.key)));
+    rows.sort_unstable_by(Row::by_rank);
     let left_out = rows.drain(k.min(rows.len())..).map(|row| row.estimate.high).max().unwrap_or(0);
     let others = left_out.max(stored_only.saturating_add(hidden));
     let sure = stored.trust.missing.is_empty();
@@ -158,10 +158,7 @@ pub(super) fn combine(
 
 /// Early as soon as one window is open, else as late as the latest.
 pub(super) fn state(stored: State, parts: &[Part<'_>]) -> State {
-    if parts.iter().any(|part| part.state() == State::Early) {
-        return State::Early;
-    }
-    parts.iter().map(Part::state).fold(stored, State::max)
+    parts.iter().map(Part::state).fold(stored, State::with)
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@
 
 use std::cmp::Reverse;
 
-use hitters_dataflows::ranking::{Estimate, State};
+use hitters_dataflows::ranking::Row;
 
 use super::answer::{Answer, Trust};
+use super::combine::sum;
 use super::follow::Followed;
 use super::movers::Movers;
 
@@ -15,10 +16,10 @@ use super::movers::Movers;
 pub fn answers(parts: Vec<Answer>, k: usize) -> Option<Answer> {
     parts.into_iter().reduce(|mut all, part| {
         all.rows.extend(part.rows);
-        all.rows.sort_unstable_by(|a, b| b.estimate.count.cmp(&a.estimate.count).then_with(|| a.key.cmp(&b.key)));
+        all.rows.sort_unstable_by(Row::by_rank);
         all.rows.truncate(k);
         all.total += part.total;
-        all.state = state(all.state, part.state);
+        all.state = all.state.with(part.state);
         all.confidence = all.confidence.min(part.confidence);
         trust(&mut all.trust, part.trust);
         all
@@ -35,7 +36,7 @@ pub fn movers(parts: Vec<Movers>, k: usize) -> Option<Movers> {
         });
         all.rows.truncate(k);
         all.total += part.total;
-        all.state = state(all.state, part.state);
+        all.state = all.state.with(part.state);
         trust(&mut all.trust, part.trust);
         all
     })
@@ -44,28 +45,13 @@ pub fn movers(parts: Vec<Movers>, k: usize) -> Option<Movers> {
 /// One key by all who may have counted it; `None` without any. Its rank among all keys is not known to any of them.
 pub fn followed(parts: Vec<Followed>) -> Option<Followed> {
     parts.into_iter().reduce(|mut all, part| {
-        all.count = Estimate {
-            count: all.count.count.saturating_add(part.count.count),
-            low: all.count.low.saturating_add(part.count.low),
-            high: all.count.high.saturating_add(part.count.high),
-        };
+        all.count = sum([all.count, part.count].into_iter());
         all.rank = None;
         all.total += part.total;
-        all.state = state(all.state, part.state);
+        all.state = all.state.with(part.state);
         trust(&mut all.trust, part.trust);
         all
     })
-}
-
-/// Early as soon as one is, else as late as the latest.
-fn state(a: State, b: State) -> State {
-    if a == State::Early {
-        a
-    } else if b == State::Early {
-        b
-    } else {
-        a.max(b)
-    }
 }
 
 fn trust(all: &mut Trust, part: Trust) {

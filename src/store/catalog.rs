@@ -222,7 +222,7 @@ impl Catalog {
     /// The newest generation of the pack that holds a window.
     pub fn generation(&self, level: usize, start: i64) -> u32 {
         let first = Pack::of(&self.levels, level, start, 0);
-        let same = self.pack_ends.keys().filter(|pack| Pack { generation: 0, ..**pack } == first);
+        let same = self.pack_ends.keys().filter(|pack| pack.first() == first);
         same.map(|pack| pack.generation).max().unwrap_or(0)
     }
 

@@ -52,12 +52,12 @@ pub fn compact(dir: &Path) -> Result<Compacted, StoreError> {
     for level in 0..levels.count() {
         let mut segments = catalog.all(level).copied().peekable();
         while let Some(first) = segments.peek() {
-            let pack = Pack { generation: 0, ..catalog.pack(first) };
+            let pack = catalog.pack(first).first();
             let mut of_pack = Vec::new();
-            while let Some(next) = segments.next_if(|next| Pack { generation: 0, ..catalog.pack(next) } == pack) {
+            while let Some(next) = segments.next_if(|next| catalog.pack(next).first() == pack) {
                 of_pack.push(next);
             }
-            let generations = catalog.packs().filter(|(other, ..)| Pack { generation: 0, ..*other } == pack);
+            let generations = catalog.packs().filter(|(other, ..)| other.first() == pack);
             let there: Vec<(Pack, u64, u64)> = generations.collect();
             let damaged = |record: &SegmentRecord| !check(dir, &catalog, record, &mut done.dropped);
             let (lost, whole): (Vec<SegmentRecord>, Vec<SegmentRecord>) = of_pack.into_iter().partition(damaged);

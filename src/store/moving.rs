@@ -51,7 +51,7 @@ pub(super) enum Step {
 pub(super) fn wasteful(catalog: &Catalog, spared: &[Pack]) -> Option<Pack> {
     let mut packs = BTreeMap::<Pack, (u64, u64)>::new();
     for (pack, end, live) in catalog.packs() {
-        let (all, used) = packs.entry(Pack { generation: 0, ..pack }).or_default();
+        let (all, used) = packs.entry(pack.first()).or_default();
         (*all, *used) = (*all + end, *used + live);
     }
     let waste = |(all, used): (u64, u64)| all.saturating_sub(used);
@@ -67,7 +67,7 @@ impl Moving {
     /// [`StoreError::Io`] when it cannot be made.
     pub(super) fn begin(dir: &Path, catalog: &Catalog, pack: Pack) -> Result<Self, StoreError> {
         let generations = catalog.packs().map(|(other, ..)| other);
-        let from: Vec<Pack> = generations.filter(|other| Pack { generation: 0, ..*other } == pack).collect();
+        let from: Vec<Pack> = generations.filter(|other| other.first() == pack).collect();
         let generation = catalog.generation(pack.level, pack.start) + 1;
         let to = Pack { generation, ..pack };
         let path = to.path(dir, catalog.levels());
@@ -80,7 +80,7 @@ impl Moving {
 
     /// The first generation of what moves.
     pub(super) fn pack(&self) -> Pack {
-        Pack { generation: 0, ..self.to }
+        self.to.first()
     }
 
     /// Copies up to `most` bytes, and brings them to disk.

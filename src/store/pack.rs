@@ -23,6 +23,11 @@ impl Pack {
         Pack { level, start: window_start.div_euclid(length).saturating_mul(length), generation }
     }
 
+    /// Its first generation, by which all generations of a pack are known to be one.
+    pub fn first(self) -> Self {
+        Pack { generation: 0, ..self }
+    }
+
     /// The directory of a level's packs.
     pub fn directory(dir: &Path, levels: &Levels, level: usize) -> PathBuf {
         dir.join(levels.name(level))

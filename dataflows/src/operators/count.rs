@@ -40,12 +40,12 @@ pub enum Candidate {
     },
 }
 
-/// What the operator tells besides its output.
+/// What the operator tells besides its output. Nobody need listen, but to failures.
 pub trait Watch {
     /// The watermark of the job was applied.
-    fn watermark(&mut self, watermark: i64);
+    fn watermark(&mut self, _watermark: i64) {}
     /// Combined counts came after their window was forgotten.
-    fn too_late(&mut self, rows: u64);
+    fn too_late(&mut self, _rows: u64) {}
     /// A window that is kept has all its counts, as far as this worker has its keys.
     fn counted(&mut self, _counted: Counted) {}
     /// All windows that end by then were told in [`counted`](Watch::counted).

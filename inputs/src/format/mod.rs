@@ -145,15 +145,28 @@ pub(crate) fn for_each_line(block: &[u8], mut each: impl FnMut(usize, &[u8])) {
 fn for_each_record<'b>(block: &'b [u8], out: &mut Events, mut each: impl FnMut(usize, &'b [u8], &mut Events)) {
     let mut from = 0;
     while from < block.len() {
-        let end = memchr::memchr(b'\n', &block[from..]).map_or(block.len(), |n| from + n);
-        let line = block[from..end].strip_suffix(b"\r").unwrap_or(&block[from..end]);
-        if line.len() > MAX_RECORD {
-            out.reject(from, Reason::TooLong);
-        } else if !is_blank(line) {
-            each(from, line, out);
+        let line = line_at(block, from);
+        if let Some(record) = record(from, line, out) {
+            each(from, record, out);
         }
-        from = end + 1;
+        from += line.len() + 1;
     }
+}
+
+/// The line that starts at `from`, without its `\n`.
+fn line_at(block: &[u8], from: usize) -> &[u8] {
+    let rest = &block[from..];
+    &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())]
+}
+
+/// The record in the line at `at`: without a `\r` at its end; `None` when the line is blank, or too long and rejected.
+fn record<'b>(at: usize, line: &'b [u8], out: &mut Events) -> Option<&'b [u8]> {
+    let record = line.strip_suffix(b"\r").unwrap_or(line);
+    if record.len() > MAX_RECORD {
+        out.reject(at, Reason::TooLong);
+        return None;
+    }
+    (!is_blank(record)).then_some(record)
 }
 
 /// Whether a line holds nothing but spaces and tabs, and so is no record.

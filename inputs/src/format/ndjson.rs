@@ -23,7 +23,7 @@ use self::path::Path;
 use self::scan::Lines;
 use self::shape::Shape;
 use self::stops::Stops;
-use super::{Extract, FormatError, Framing, Opened, Parser, Wanted, bom, for_each_line, is_blank};
+use super::{Extract, FormatError, Framing, Opened, Parser, Wanted, bom, for_each_line, line_at, record};
 use crate::event::{Events, MAX_RECORD, Reason};
 
 /// The deepest nesting of objects and arrays that is read, the limit of `serde_json`.
@@ -122,7 +122,7 @@ impl Parser for Ndjson {
             let end = match scan.fast(at) {
                 Some(end) if end - at <= MAX_RECORD => end,
                 _ => {
-                    let line = line(block, at);
+                    let line = line_at(block, at);
                     if !scan.slow(at, line, out) {
                         at += line.len() + 1;
                         continue;
@@ -140,12 +140,6 @@ impl Parser for Ndjson {
     }
 }
 
-/// The line at `at`, without its newline.
-fn line(block: &[u8], at: usize) -> &[u8] {
-    let rest = &block[at..];
-    &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())]
-}
-
 /// Finds the members of the wanted names in the lines of a block.
 struct Scan<'p, 'b> {
     lines: Lines<'b>,
@@ -161,7 +155,7 @@ impl<'b> Scan<'_, 'b> {
     #[inline]
     fn fast(&mut self, at: usize) -> Option<usize> {
         if !self.is_utf8 {
-            std::str::from_utf8(line(self.lines.block, at)).ok()?;
+            std::str::from_utf8(line_at(self.lines.block, at)).ok()?;
         }
         self.found.fill(None);
         self.shape.follow(self.lines, at, &mut self.found).or_else(|| {
@@ -173,15 +167,8 @@ impl<'b> Scan<'_, 'b> {
     /// Reads a line in any case; whether it is a record. One that should be is rejected.
     #[cold]
     fn slow(&mut self, at: usize, line: &'b [u8], out: &mut Events) -> bool {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.len() > MAX_RECORD {
-            out.reject(at, Reason::TooLong);
-            return false;
-        }
-        if is_blank(line) {
-            return false;
-        }
-        let Some(members) = object::members(line) else {
+        let Some(record) = record(at, line, out) else { return false };
+        let Some(members) = object::members(record) else {
             out.reject(at, Reason::Malformed);
             return false;
         };

@@ -13,7 +13,7 @@ struct Name {
 impl Names {
     /// The place of a name, which is added unless it is there.
     pub(super) fn place(&mut self, name: &str) -> usize {
-        self.0.iter().position(|n| n.text == name.as_bytes()).unwrap_or_else(|| {
+        self.find(name.as_bytes(), 0, name.len()).unwrap_or_else(|| {
             self.0.push(Name { text: name.into(), start: start(name.as_bytes(), 0, name.len()) });
             self.0.len() - 1
         })

@@ -13,9 +13,8 @@ const START: usize = 16;
 #[derive(Default)]
 pub(super) struct Shape {
     members: Vec<Member>,
-    /// What stands behind the last value, up to the line's end.
-    tail: Lead,
-    known: bool,
+    /// What stands behind the last value, up to the line's end; `None` while the shape is not known.
+    tail: Option<Lead>,
 }
 
 /// A member: what stands before its value, and which of the wanted names it has.
@@ -25,7 +24,7 @@ struct Member {
 }
 
 /// Some bytes of the block.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Lead {
     from: usize,
     length: usize,
@@ -38,7 +37,7 @@ impl Shape {
     /// Begins to learn the shape of another line.
     pub(super) fn forget(&mut self) {
         self.members.clear();
-        self.known = false;
+        self.tail = None;
     }
 
     /// Learns of a member whose value stands behind `block[from..to]`.
@@ -49,17 +48,13 @@ impl Shape {
 
     /// Learns what ends the line.
     pub(super) fn learn_tail(&mut self, block: &[u8], from: usize, to: usize) {
-        self.tail = Lead::new(block, from, to);
-        self.known = true;
+        self.tail = Some(Lead::new(block, from, to));
     }
 
     /// Finds the wanted members of the line at `at` if it has this shape, and where it ends.
     #[inline]
     pub(super) fn follow<'a>(&self, lines: Lines<'a>, at: usize, found: &mut [Option<&'a [u8]>]) -> Option<usize> {
-        if !self.known {
-            return None;
-        }
-        let mut at = at;
+        let (tail, mut at) = (self.tail?, at);
         for Member { lead, wanted } in &self.members {
             at = lead.pass(lines.block, at)?;
             let end = lines.value(at, MAX_DEPTH - 1)?;
@@ -68,7 +63,7 @@ impl Shape {
             }
             at = end;
         }
-        lines.end(self.tail.pass(lines.block, at)?)
+        lines.end(tail.pass(lines.block, at)?)
     }
 }
 
