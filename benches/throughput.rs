@@ -131,7 +131,7 @@ impl Input {
         blocks.collect()
     }
 
-    fn iter(&self) -> impl Iterator<Item = Event<'_>> {
+    fn iter(&self) -> impl Iterator<Item = Event<'_>> + Clone {
         self.events.iter(&self.block).map(|e| Event { time: e.time, weight: e.weight, hash: e.hash, key: e.key })
     }
 }
@@ -150,7 +150,7 @@ fn stages(name: &str, input: &Input) {
     let settings = IngestSettings { windows: windows(), exact: true, sketch: None };
     let combined = || {
         let mut ingest = Ingest::new(&settings, 0, 2);
-        ingest.add_all(None, input.iter(), |_, _| {});
+        ingest.add_all(None, input.events.times(), input.iter(), |_, _| {});
         ingest.marked(Mark::Done, true).expect("no count overflows")
     };
     report(&format!("combine and pack, {name}"), count, 0, || timed(combined));
@@ -209,7 +209,7 @@ impl Intake for Parsed {
 
     fn settle(&mut self, ingest: &mut Ingest) -> Mark {
         if let Some(block) = self.blocks.get(self.next) {
-            ingest.add_all(None, block.iter(), |_, _| {});
+            ingest.add_all(None, block.events.times(), block.iter(), |_, _| {});
             self.next += self.step;
         }
         Mark::At(i64::MIN)

@@ -1,5 +1,7 @@
 //! Which windows an event belongs to, and whether it is late for them.
 
+use std::ops::RangeInclusive;
+
 use crate::ranking::Window;
 
 /// A window of a job, and whether the counts are of events that were late for it: what counts are kept by.
@@ -130,6 +132,17 @@ impl Judge {
         &self.windows
     }
 
+    /// The slot of each length, where one of each takes all events of `times`, on time: `highest` is the latest event time
+    /// before the first.
+    pub fn all_on_time(&self, highest: Option<i64>, times: &RangeInclusive<i64>) -> Option<Vec<Slot>> {
+        let watermark = self.windows.watermark(highest.max(Some(*times.end())));
+        let judge = |length| match self.windows.judge(length, *times.start(), watermark) {
+            Judgement::OnTime(slot) => Some(slot).filter(|slot| self.windows.window(*slot).end > *times.end()),
+            _ => None,
+        };
+        (0..self.windows.lengths.len()).map(judge).collect()
+    }
+
     /// As [`Windows::judge`].
     #[inline]
     pub fn judge(&mut self, length: usize, time: i64, watermark: i64) -> Judgement {
@@ -167,6 +180,17 @@ mod tests {
         assert_eq!(judge(0, Some(160)), Judgement::TooLate);
         let long = windows.judge(1, 99, windows.watermark(Some(160)));
         assert_eq!(long, Judgement::OnTime(Slot::new(0, 1)));
+    }
+
+    #[test]
+    fn events_are_judged_together_when_none_is_late_or_in_another_window() {
+        let judge = Judge::new(Windows { lengths: vec![100, 1000], out_of_orderness: 10, allowed_lateness: 50 });
+        let slots = Some(vec![Slot::new(1, 0), Slot::new(0, 1)]);
+        assert_eq!(judge.all_on_time(None, &(100..=199)), slots);
+        assert_eq!(judge.all_on_time(Some(209), &(100..=199)), slots);
+        assert_eq!(judge.all_on_time(Some(210), &(100..=199)), None);
+        assert_eq!(judge.all_on_time(None, &(100..=200)), None);
+        assert_eq!(judge.all_on_time(None, &(99..=199)), None);
     }
 
     #[test]

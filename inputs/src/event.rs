@@ -1,6 +1,6 @@
 //! The events of one block, and the records that gave none.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
 
@@ -89,7 +89,6 @@ pub struct Event<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Row {
     time: i64,
-    weight: u64,
     hash: u64,
     record: u32,
     /// Where its key starts: in the block, or from the block's length on among the keys that do not stand in it.
@@ -102,6 +101,8 @@ struct Row {
 #[derive(Debug)]
 pub struct Events {
     rows: Vec<Row>,
+    /// The weight of each row, up to the last that is not 1.
+    weights: Vec<u64>,
     /// Keys that do not stand in the block.
     keys: Vec<u8>,
     rejected: Vec<Rejected>,
@@ -110,7 +111,8 @@ pub struct Events {
     block: Range<usize>,
     arrival: i64,
     latest: i64,
-    /// The highest event time.
+    /// The lowest and the highest event time.
+    lowest: i64,
     highest: i64,
     last_time: First,
 }
@@ -120,12 +122,14 @@ impl Events {
     pub fn new(seed: u64) -> Self {
         Events {
             rows: Vec::new(),
+            weights: Vec::new(),
             keys: Vec::new(),
             rejected: Vec::new(),
             secrets: RapidSecrets::seed(seed),
             block: 0..0,
             arrival: 0,
             latest: i64::MAX,
+            lowest: i64::MAX,
             highest: i64::MIN,
             last_time: First::default(),
         }
@@ -135,11 +139,13 @@ impl Events {
     /// `latest` are rejected as [`Reason::Future`] (both in milliseconds since the Unix epoch).
     pub fn begin(&mut self, block: &[u8], arrival: i64, latest: i64) {
         self.rows.clear();
+        self.weights.clear();
         self.keys.clear();
         self.rejected.clear();
         let start = block.as_ptr().addr();
         self.block = start..start + block.len();
-        (self.arrival, self.latest, self.highest) = (arrival, latest, i64::MIN);
+        (self.arrival, self.latest) = (arrival, latest);
+        (self.lowest, self.highest) = (i64::MAX, i64::MIN);
     }
 
     /// The time given to records that carry none.
@@ -154,7 +160,7 @@ impl Events {
 
     /// Adds the event of the record that starts at `at`, or rejects it when its time is beyond the latest accepted
     /// one or its key is over [`MAX_KEY`]. O(key length).
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, at: usize, time: i64, weight: u64, key: &[u8]) {
         if time > self.latest {
             return self.reject(at, Reason::Future);
@@ -164,12 +170,16 @@ impl Events {
         }
         let hash = rapidhash_v3_micro_inline::<true, false>(key, &self.secrets);
         let (place, key_length) = (self.place(key) as u32, key.len() as u32);
-        self.highest = self.highest.max(time);
-        self.rows.push(Row { time, weight, hash, record: at as u32, key: place, key_length });
+        (self.lowest, self.highest) = (self.lowest.min(time), self.highest.max(time));
+        if weight != 1 {
+            self.weights.resize(self.rows.len(), 1);
+            self.weights.push(weight);
+        }
+        self.rows.push(Row { time, hash, record: at as u32, key: place, key_length });
     }
 
     /// Where a key is kept: in the block if it is a part of it.
-    #[inline]
+    #[inline(always)]
     fn place(&mut self, key: &[u8]) -> usize {
         let start = key.as_ptr().addr();
         if start >= self.block.start && start + key.len() <= self.block.end {
@@ -213,12 +223,18 @@ impl Events {
         (!self.is_empty()).then_some(self.highest)
     }
 
+    /// The lowest and the highest event time; without events, an empty range.
+    pub fn times(&self) -> RangeInclusive<i64> {
+        self.lowest..=self.highest
+    }
+
     /// The events of the `block` that was read, in the order of their records.
     ///
     /// # Panics
     /// When the block is another one.
-    pub fn iter<'a>(&'a self, block: &'a [u8]) -> impl Iterator<Item = Event<'a>> {
-        self.rows.iter().map(|&Row { time, weight, hash, record, key, key_length }| {
+    pub fn iter<'a>(&'a self, block: &'a [u8]) -> impl Iterator<Item = Event<'a>> + Clone {
+        self.rows.iter().enumerate().map(|(number, &Row { time, hash, record, key, key_length })| {
+            let weight = self.weights.get(number).copied().unwrap_or(1);
             let (key, length) = (key as usize, key_length as usize);
             let key = match key.checked_sub(self.block.len()) {
                 Some(own) if length > 0 => &self.keys[own..][..length],

@@ -64,10 +64,19 @@ impl TimeFormat {
     }
 
     /// As [`TimeFormat::parse`], faster when the time `first` was used for last began the same. Any will do.
-    #[inline]
+    #[inline(always)]
     pub fn parse_after(&self, text: &[u8], first: &mut First) -> Option<i64> {
+        if matches!(self, TimeFormat::Auto)
+            && let Some(time) = epoch::fast(text, first)
+        {
+            return Some(time);
+        }
+        self.parse_any(text)
+    }
+
+    fn parse_any(&self, text: &[u8]) -> Option<i64> {
         match self {
-            TimeFormat::Auto => epoch::fast(text, first).or_else(|| auto(text)),
+            TimeFormat::Auto => auto(text),
             TimeFormat::Seconds => epoch::parse(text, Some(epoch::Unit::Seconds)),
             TimeFormat::Millis => epoch::parse(text, Some(epoch::Unit::Millis)),
             TimeFormat::Micros => epoch::parse(text, Some(epoch::Unit::Micros)),

@@ -99,7 +99,7 @@ impl Tally {
             self.write(rejected.why, None, batch, rejected.at);
         }
         let events = batch.iter().map(|e| Event { time: e.time, weight: e.weight, hash: e.hash, key: e.key });
-        ingest.add_all(batch.before.highest, events, |number, length| {
+        ingest.add_all(batch.before.highest, batch.events.times(), events, |number, length| {
             self.meters.add_late(length, 1);
             self.write(Reason::Late, Some(length), batch, batch.events.record_of(number));
         });

@@ -17,8 +17,9 @@ use crate::prefetch::prefetch;
 const ENTRIES: usize = 1 << 12;
 /// Arena chunks are of this many bytes; no key spans two.
 const CHUNK: usize = 1 << 20;
-/// How many rows are looked up together, so that their cache misses overlap.
-const GROUP: usize = 64;
+/// How many rows are looked up together, so that their cache misses overlap. The slots of two groups and the entries of one
+/// are under way while a group is added.
+const GROUP: usize = 16;
 /// As many keys may come with a parcel.
 const SOON: usize = 8192;
 /// Keys up to this length stand in their entry.
@@ -331,28 +332,33 @@ impl Table {
     /// # Errors
     /// [`CountOverflow`] when a count passes 2^64 - 1.
     pub fn add_rows(&mut self, rows: &SlotRows<'_>) -> Result<(), CountOverflow> {
-        for (g, group) in rows.hashes.chunks(GROUP).enumerate() {
-            self.prefetch(group);
-            for (i, &hash) in (g * GROUP..).zip(group) {
+        let group = |number: usize| rows.hashes.chunks(GROUP).nth(number).unwrap_or_default();
+        self.prefetch_slots(group(0));
+        self.prefetch_slots(group(1));
+        self.prefetch_entries(group(0));
+        for g in 0..rows.hashes.len().div_ceil(GROUP) {
+            self.prefetch_slots(group(g + 2));
+            self.prefetch_entries(group(g + 1));
+            for (i, &hash) in (g * GROUP..).zip(group(g)) {
                 self.add(hash, rows.weights[i], rows.key(i))?;
             }
         }
         Ok(())
     }
 
-    /// Asks for the places where the hashes lead: first the slots, then the entries that they name.
-    fn prefetch(&self, group: &[u64]) {
-        if self.slots.is_empty() {
-            return;
+    /// Asks for the slots where the hashes lead.
+    fn prefetch_slots(&self, group: &[u64]) {
+        if !self.slots.is_empty() {
+            group.iter().for_each(|&hash| prefetch(&self.slots[self.home(tag(hash))]));
         }
-        for &hash in group {
-            prefetch(&self.slots[self.home(tag(hash))]);
-        }
-        for &hash in group {
-            let ticket = self.slots[self.home(tag(hash))] as u32;
-            if (ticket as usize) < self.entries.len() {
-                prefetch(self.entries.get(ticket));
-            }
+    }
+
+    /// Asks for the entries that those slots name.
+    fn prefetch_entries(&self, group: &[u64]) {
+        if !self.slots.is_empty() {
+            let tickets = group.iter().map(|&hash| self.slots[self.home(tag(hash))] as u32);
+            let known = tickets.filter(|&ticket| (ticket as usize) < self.entries.len());
+            known.for_each(|ticket| prefetch(self.entries.get(ticket)));
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::prefetch::prefetch;
 use crate::window::Slot;
 
 /// How many events are added together, so that the places they go to are read in time.
-pub(super) const GROUP: usize = 32;
+const GROUP: usize = 32;
 /// Places for keys; 64 bytes each, so that all fit a second-level cache.
 const PLACES: usize = 1 << 16;
 /// Keys up to this length stand in their place; longer ones beside it.
@@ -21,10 +21,48 @@ const PAYS: u32 = 5;
 /// The most strangers that a holder outlives without an event of its own.
 const MOST_CREDIT: u32 = 64;
 
-/// Where a key of a window belongs.
+/// Where keys of a window belong: what their hashes are mixed with.
 #[inline]
-fn place(slot: Slot, hash: u64) -> usize {
-    (hash ^ slot.to_word().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % PLACES
+fn mixer(slot: Slot) -> u64 {
+    slot.to_word().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40
+}
+
+/// Events of one slot that are added together, and where their keys belong.
+pub(super) struct Group<'a> {
+    slot: Slot,
+    events: [Event<'a>; GROUP],
+    places: [u32; GROUP],
+    len: usize,
+}
+
+impl Default for Group<'_> {
+    fn default() -> Self {
+        let nothing = Event { time: 0, weight: 0, hash: 0, key: &[] };
+        Group { slot: Slot::from_word(0), events: [nothing; GROUP], places: [0; GROUP], len: 0 }
+    }
+}
+
+impl<'a> Group<'a> {
+    /// Whether an event of this slot can be pushed.
+    #[inline]
+    pub(super) fn has_room(&self, slot: Slot) -> bool {
+        self.len == 0 || self.len < GROUP && self.slot == slot
+    }
+
+    /// Puts an event into the group, which must have room, and asks for its place, so that it is there soon after.
+    #[inline]
+    pub(super) fn push(&mut self, slot: Slot, event: Event<'a>, combine: &Combine) {
+        let place = (event.hash ^ mixer(slot)) as usize % PLACES;
+        prefetch(&combine.places[place]);
+        self.slot = slot;
+        self.events[self.len] = event;
+        self.places[self.len] = place as u32;
+        self.len += 1;
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
+    }
 }
 
 /// Fills one cache line.
@@ -68,47 +106,37 @@ impl Combine {
         }
     }
 
-    /// Asks for the place of a key, of which an event is added soon after.
-    #[inline]
-    pub(super) fn prefetch(&self, slot: Slot, hash: u64) {
-        prefetch(&self.places[place(slot, hash)]);
-    }
-
-    /// Adds up to [`GROUP`] events; `give` gets what can be combined no further.
+    /// Adds the events of a group; `give` gets what can be combined no further.
     ///
     /// Those that will meet their key are added first. Telling them apart takes no branches, which could only be guessed,
     /// and leaves both loops with branches that mostly go one way.
-    #[inline]
-    pub(super) fn add_group(&mut self, group: &[(Slot, Event<'_>)], mut give: impl FnMut(Slot, u64, u64, &[u8])) {
+    pub(super) fn add_group(&mut self, group: &Group<'_>, mut give: impl FnMut(Slot, u64, u64, &[u8])) {
+        let slot = group.slot;
+        self.trial += group.len as u32;
+        if self.trial >= TRIAL {
+            self.decide(&mut give);
+        }
+        if self.passing {
+            let events = &group.events[..group.len];
+            return events.iter().for_each(|event| give(slot, event.hash, event.weight, event.key));
+        }
         let (mut known, mut strangers) = ([0; GROUP], [0; GROUP]);
         let (mut knowns, mut others) = (0, 0);
-        for (i, (slot, event)) in group.iter().enumerate().take(GROUP) {
-            let place = &self.places[place(*slot, event.hash)];
-            let meets = (place.hash == event.hash) & (place.slot == *slot);
+        for i in 0..group.len.min(GROUP) {
+            let place = &self.places[group.places[i] as usize % PLACES];
+            let meets = (place.hash == group.events[i].hash) & (place.slot == slot);
             (known[knowns], strangers[others]) = (i, i);
             knowns += usize::from(meets);
             others += usize::from(!meets);
         }
-        for &i in &known[..knowns] {
-            let (slot, event) = &group[i];
-            self.add(*slot, event.hash, event.weight, event.key, &mut give);
-        }
-        for &i in &strangers[..others] {
-            let (slot, event) = &group[i];
-            self.add(*slot, event.hash, event.weight, event.key, &mut give);
+        for &i in known[..knowns].iter().chain(&strangers[..others]) {
+            self.add(slot, group.places[i] as usize % PLACES, &group.events[i], &mut give);
         }
     }
 
     #[inline(always)]
-    fn add(&mut self, slot: Slot, hash: u64, weight: u64, key: &[u8], mut give: impl FnMut(Slot, u64, u64, &[u8])) {
-        self.trial += 1;
-        if self.trial == TRIAL {
-            self.decide(&mut give);
-        }
-        if self.passing {
-            return give(slot, hash, weight, key);
-        }
-        let at = place(slot, hash);
+    fn add(&mut self, slot: Slot, at: usize, event: &Event<'_>, mut give: impl FnMut(Slot, u64, u64, &[u8])) {
+        let Event { hash, weight, key, .. } = *event;
         let place = &mut self.places[at];
         if place.hash == hash
             && place.slot == slot
@@ -184,6 +212,19 @@ mod tests {
     use super::*;
     use std::collections::HashMap;
 
+    fn add(
+        combine: &mut Combine,
+        slot: Slot,
+        hash: u64,
+        weight: u64,
+        key: &[u8],
+        give: impl FnMut(Slot, u64, u64, &[u8]),
+    ) {
+        let mut group = Group::default();
+        group.push(slot, Event { time: 0, weight, hash, key }, combine);
+        combine.add_group(&group, give);
+    }
+
     #[test]
     fn nothing_is_lost_or_mixed_up_whatever_collides() {
         let mut combine = Combine::new();
@@ -195,7 +236,7 @@ mod tests {
             let key = vec![n as u8; (n % 5 * 11) as usize];
             let (slot, hash) = (Slot::from_word(n % 3 * 256), n % 7);
             *truth.entry((slot, hash, key.clone())).or_insert(0) += i;
-            combine.add(slot, hash, i, &key, |slot, hash, weight, key| {
+            add(&mut combine, slot, hash, i, &key, |slot, hash, weight, key| {
                 seen += 1;
                 *given.entry((slot, hash, key.to_vec())).or_insert(0) += weight;
             });
@@ -210,7 +251,7 @@ mod tests {
         let mut combine = Combine::new();
         let mut given = Vec::new();
         for _ in 0..3 {
-            combine.add(Slot::from_word(0), 1, u64::MAX, b"key", |_, _, weight, _| given.push(weight));
+            add(&mut combine, Slot::from_word(0), 1, u64::MAX, b"key", |_, _, weight, _| given.push(weight));
         }
         combine.flush(|_, _, weight, _| given.push(weight));
         assert_eq!(given, [u64::MAX; 3]);

@@ -5,12 +5,14 @@ mod combine;
 mod outbox;
 mod sketches;
 
+use std::ops::RangeInclusive;
+
 use crate::count::CountOverflow;
 use crate::mark::Mark;
 use crate::parcel::Parcel;
 use crate::sketch::AnySketch;
 use crate::window::{Judge, Judgement, Slot, Windows};
-use combine::{Combine, GROUP};
+use combine::{Combine, Group};
 use outbox::Outbox;
 use sketches::Sketches;
 pub use sketches::Summary;
@@ -64,40 +66,61 @@ impl Ingest {
         self.judge.windows()
     }
 
-    /// Takes events of one partition, in order, of which `highest` is the latest event time before the first. Calls
-    /// `too_late` with the number of the event and of the window length for which it is rejected.
+    /// Takes events of one partition, in order, none of them outside of `times`; `highest` is the latest event time before
+    /// the first. Calls `too_late` with the number of the event and of the window length for which it is rejected.
     pub fn add_all<'a>(
         &mut self,
+        highest: Option<i64>,
+        times: RangeInclusive<i64>,
+        events: impl Iterator<Item = Event<'a>> + Clone,
+        too_late: impl FnMut(usize, usize),
+    ) {
+        let mut groups = [Group::default(), Group::default()];
+        match self.judge.all_on_time(highest, &times) {
+            Some(slots) => {
+                for slot in slots {
+                    events.clone().for_each(|event| self.add(&mut groups, slot, event));
+                }
+            }
+            None => self.add_judged(&mut groups, highest, events, too_late),
+        }
+        let [filling, ready] = &groups;
+        self.combine(ready);
+        self.combine(filling);
+    }
+
+    fn add_judged<'a>(
+        &mut self,
+        groups: &mut [Group<'a>; 2],
         highest: Option<i64>,
         events: impl Iterator<Item = Event<'a>>,
         mut too_late: impl FnMut(usize, usize),
     ) {
         let mut highest = highest.unwrap_or(i64::MIN);
-        let nothing = Event { time: 0, weight: 0, hash: 0, key: &[] };
-        let mut group = [(Slot::from_word(0), nothing); GROUP];
-        let mut filled = 0;
         for (number, event) in events.enumerate() {
             let watermark = self.judge.windows().watermark(Some(highest));
             for length in 0..self.judge.windows().lengths.len() {
                 match self.judge.judge(length, event.time, watermark) {
-                    Judgement::OnTime(slot) | Judgement::Late(slot) => {
-                        self.combine.prefetch(slot, event.hash);
-                        group[filled] = (slot, event);
-                        filled += 1;
-                        if filled == GROUP {
-                            self.combine(&group);
-                            filled = 0;
-                        }
-                    }
+                    Judgement::OnTime(slot) | Judgement::Late(slot) => self.add(groups, slot, event),
                     Judgement::TooLate => too_late(number, length),
                 }
             }
             highest = highest.max(event.time);
         }
-        self.combine(&group[..filled]);
     }
 
-    fn combine(&mut self, group: &[(Slot, Event<'_>)]) {
+    /// Puts an event into the first group. When that is full, the second, whose places have come by now, is combined.
+    #[inline]
+    fn add<'a>(&mut self, groups: &mut [Group<'a>; 2], slot: Slot, event: Event<'a>) {
+        if !groups[0].has_room(slot) {
+            self.combine(&groups[1]);
+            groups.swap(0, 1);
+            groups[0].clear();
+        }
+        groups[0].push(slot, event, &self.combine);
+    }
+
+    fn combine(&mut self, group: &Group<'_>) {
         self.combine.add_group(group, |slot, hash, weight, key| self.outbox.push(slot, hash, weight, key));
     }
 

@@ -7,8 +7,8 @@ use crate::window::Slot;
 
 /// A parcel is full at this many rows or key bytes: large enough to carry its overhead, small enough for the network's
 /// buffers.
-const ROWS: usize = 8192;
-const KEY_BYTES: usize = 256 << 10;
+const ROWS: usize = 2048;
+const KEY_BYTES: usize = 128 << 10;
 
 pub(super) struct Outbox {
     me: usize,

@@ -33,7 +33,7 @@ pub struct Place<'a> {
 
 impl<'a> Batch<'a> {
     /// Its events, in the order of their records.
-    pub fn iter(&self) -> impl Iterator<Item = Event<'a>> {
+    pub fn iter(&self) -> impl Iterator<Item = Event<'a>> + Clone {
         self.events.iter(&self.block.bytes)
     }
 

@@ -104,7 +104,7 @@ impl Extract {
 
     /// Turns the values of one record, in the order of [`Extract::fields`], into an event, or rejects the record: `at`
     /// is where it starts in its block.
-    #[inline]
+    #[inline(always)]
     pub fn give(&self, at: usize, values: &[Option<&[u8]>], out: &mut Events) {
         if let Err(why) = self.try_give(at, values, out) {
             out.reject(at, why);
@@ -116,7 +116,7 @@ impl Extract {
     ///
     /// # Errors
     /// The reason for which the record gives no event.
-    #[inline]
+    #[inline(always)]
     pub fn try_give(&self, at: usize, values: &[Option<&[u8]>], out: &mut Events) -> Result<(), Reason> {
         let (time, weight) = self.time_and_weight(values, out)?;
         match values[..self.parts] {
@@ -126,7 +126,7 @@ impl Extract {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn time_and_weight(&self, values: &[Option<&[u8]>], out: &mut Events) -> Result<(i64, u64), Reason> {
         let time = match self.time {
             None => out.arrival(),

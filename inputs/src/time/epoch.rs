@@ -47,7 +47,7 @@ impl First {
 }
 
 /// Reads the two commonest spellings, ten digits (seconds) and thirteen (milliseconds), and nothing else.
-#[inline]
+#[inline(always)]
 pub(super) fn fast(text: &[u8], first: &mut First) -> Option<i64> {
     // The first and the last eight digits overlap.
     let mut first = || first.read(u64::from_le_bytes(*text.first_chunk()?));
