@@ -59,9 +59,26 @@ impl<'a> Group<'a> {
         self.places[self.len] = place as u32;
         self.len += 1;
     }
+}
 
-    pub(super) fn clear(&mut self) {
-        self.len = 0;
+/// Two groups that take turns: while one is filled, the places of the other are on their way.
+#[derive(Default)]
+pub(super) struct Groups<'a> {
+    groups: [Group<'a>; 2],
+    filling: usize,
+}
+
+impl<'a> Groups<'a> {
+    #[inline]
+    pub(super) fn filling(&mut self) -> &mut Group<'a> {
+        &mut self.groups[self.filling & 1]
+    }
+
+    /// Goes on to fill the other group, and gives it to be emptied before.
+    #[inline]
+    pub(super) fn turn(&mut self) -> &mut Group<'a> {
+        self.filling ^= 1;
+        self.filling()
     }
 }
 
@@ -106,32 +123,36 @@ impl Combine {
         }
     }
 
-    /// Adds the events of a group; `give` gets what can be combined no further.
+    /// Adds the events of a group and empties it; `give` gets what can be combined no further.
     ///
     /// Those that will meet their key are added first. Telling them apart takes no branches, which could only be guessed,
     /// and leaves both loops with branches that mostly go one way.
-    pub(super) fn add_group(&mut self, group: &Group<'_>, mut give: impl FnMut(Slot, u64, u64, &[u8])) {
-        let slot = group.slot;
-        self.trial += group.len as u32;
+    pub(super) fn add_group(&mut self, group: &mut Group<'_>, mut give: impl FnMut(Slot, u64, u64, &[u8])) {
+        let (slot, len) = (group.slot, std::mem::take(&mut group.len).min(GROUP));
+        self.trial += len as u32;
         if self.trial >= TRIAL {
             self.decide(&mut give);
         }
         if self.passing {
-            let events = &group.events[..group.len];
+            let events = &group.events[..len];
             return events.iter().for_each(|event| give(slot, event.hash, event.weight, event.key));
         }
         let (mut known, mut strangers) = ([0; GROUP], [0; GROUP]);
         let (mut knowns, mut others) = (0, 0);
-        for i in 0..group.len.min(GROUP) {
+        for i in 0..len {
             let place = &self.places[group.places[i] as usize % PLACES];
             let meets = (place.hash == group.events[i].hash) & (place.slot == slot);
             (known[knowns], strangers[others]) = (i, i);
             knowns += usize::from(meets);
             others += usize::from(!meets);
         }
-        for &i in known[..knowns].iter().chain(&strangers[..others]) {
+        for &i in &known[..knowns] {
             self.add(slot, group.places[i] as usize % PLACES, &group.events[i], &mut give);
         }
+        for &i in &strangers[..others] {
+            self.add(slot, group.places[i] as usize % PLACES, &group.events[i], &mut give);
+        }
+        self.met += knowns as u32;
     }
 
     #[inline(always)]
@@ -146,7 +167,6 @@ impl Combine {
         {
             place.weight = sum;
             place.credit = MOST_CREDIT.min(place.credit + 1);
-            self.met += 1;
             return;
         }
         if place.credit > 0 {
@@ -222,7 +242,7 @@ mod tests {
     ) {
         let mut group = Group::default();
         group.push(slot, Event { time: 0, weight, hash, key }, combine);
-        combine.add_group(&group, give);
+        combine.add_group(&mut group, give);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::mark::Mark;
 use crate::parcel::Parcel;
 use crate::sketch::AnySketch;
 use crate::window::{Judge, Judgement, Slot, Windows};
-use combine::{Combine, Group};
+use combine::{Combine, Group, Groups};
 use outbox::Outbox;
 use sketches::Sketches;
 pub use sketches::Summary;
@@ -75,7 +75,7 @@ impl Ingest {
         events: impl Iterator<Item = Event<'a>> + Clone,
         too_late: impl FnMut(usize, usize),
     ) {
-        let mut groups = [Group::default(), Group::default()];
+        let mut groups = Groups::default();
         match self.judge.all_on_time(highest, &times) {
             Some(slots) => {
                 for slot in slots {
@@ -84,14 +84,13 @@ impl Ingest {
             }
             None => self.add_judged(&mut groups, highest, events, too_late),
         }
-        let [filling, ready] = &groups;
-        self.combine(ready);
-        self.combine(filling);
+        self.combine(groups.turn());
+        self.combine(groups.turn());
     }
 
     fn add_judged<'a>(
         &mut self,
-        groups: &mut [Group<'a>; 2],
+        groups: &mut Groups<'a>,
         highest: Option<i64>,
         events: impl Iterator<Item = Event<'a>>,
         mut too_late: impl FnMut(usize, usize),
@@ -109,18 +108,16 @@ impl Ingest {
         }
     }
 
-    /// Puts an event into the first group. When that is full, the second, whose places have come by now, is combined.
+    /// Puts an event into a group. When that is full, the other, whose places have come by now, is combined.
     #[inline]
-    fn add<'a>(&mut self, groups: &mut [Group<'a>; 2], slot: Slot, event: Event<'a>) {
-        if !groups[0].has_room(slot) {
-            self.combine(&groups[1]);
-            groups.swap(0, 1);
-            groups[0].clear();
+    fn add<'a>(&mut self, groups: &mut Groups<'a>, slot: Slot, event: Event<'a>) {
+        if !groups.filling().has_room(slot) {
+            self.combine(groups.turn());
         }
-        groups[0].push(slot, event, &self.combine);
+        groups.filling().push(slot, event, &self.combine);
     }
 
-    fn combine(&mut self, group: &Group<'_>) {
+    fn combine(&mut self, group: &mut Group<'_>) {
         self.combine.add_group(group, |slot, hash, weight, key| self.outbox.push(slot, hash, weight, key));
     }
 
