@@ -17,9 +17,8 @@ use crate::prefetch::prefetch;
 const ENTRIES: usize = 1 << 12;
 /// Arena chunks are of this many bytes; no key spans two.
 const CHUNK: usize = 1 << 20;
-/// How many rows are looked up together, so that their cache misses overlap. The slots of two groups and the entries of one
-/// are under way while a group is added.
-const GROUP: usize = 16;
+/// How many rows are looked up together, so that their cache misses overlap.
+const GROUP: usize = 32;
 /// As many keys may come with a parcel.
 const SOON: usize = 8192;
 /// Keys up to this length stand in their entry.
@@ -108,6 +107,12 @@ fn tag(hash: u64) -> u64 {
     hash << 32
 }
 
+/// Whether a slot that is not empty is of a key with this tag.
+#[inline]
+fn is_of(slot: u64, tag: u64) -> bool {
+    slot & !u64::from(u32::MAX) == tag
+}
+
 impl Table {
     /// The number of keys.
     pub fn len(&self) -> usize {
@@ -144,7 +149,12 @@ impl Table {
             self.grow();
         }
         let tag = tag(hash);
-        let mut at = self.home(tag);
+        self.add_from(self.home(tag), tag, weight, key)
+    }
+
+    /// As [`Table::add`] where there is room, for a key whose slot is not before `at`.
+    #[inline]
+    fn add_from(&mut self, mut at: usize, tag: u64, weight: u64, key: &[u8]) -> Result<(), CountOverflow> {
         loop {
             let slot = self.slots[at];
             if slot == EMPTY {
@@ -153,7 +163,7 @@ impl Table {
                 self.entries.push(self.arena.entry(weight, key));
                 return Ok(());
             }
-            if slot & !u64::from(u32::MAX) == tag {
+            if is_of(slot, tag) {
                 let entry = self.entries.get_mut(slot as u32);
                 if same(self.arena.key(entry), key) {
                     entry.count = entry.count.checked_add(weight).ok_or_else(|| CountOverflow { key: key.to_vec() })?;
@@ -332,33 +342,44 @@ impl Table {
     /// # Errors
     /// [`CountOverflow`] when a count passes 2^64 - 1.
     pub fn add_rows(&mut self, rows: &SlotRows<'_>) -> Result<(), CountOverflow> {
-        let group = |number: usize| rows.hashes.chunks(GROUP).nth(number).unwrap_or_default();
-        self.prefetch_slots(group(0));
-        self.prefetch_slots(group(1));
-        self.prefetch_entries(group(0));
-        for g in 0..rows.hashes.len().div_ceil(GROUP) {
-            self.prefetch_slots(group(g + 2));
-            self.prefetch_entries(group(g + 1));
-            for (i, &hash) in (g * GROUP..).zip(group(g)) {
-                self.add(hash, rows.weights[i], rows.key(i))?;
+        let mut groups = rows.hashes.chunks(GROUP).peekable();
+        let mut number = 0;
+        while let Some(group) = groups.next() {
+            while self.is_full(group.len()) {
+                self.grow();
+            }
+            let mut found = [0; GROUP];
+            for (at, &hash) in found.iter_mut().zip(group) {
+                *at = self.find(tag(hash));
+            }
+            self.prefetch(groups.peek().unwrap_or(&&[][..]));
+            for (&at, &hash) in found.iter().zip(group) {
+                self.add_from(at, tag(hash), rows.weights[number], rows.key(number))?;
+                number += 1;
             }
         }
         Ok(())
     }
 
     /// Asks for the slots where the hashes lead.
-    fn prefetch_slots(&self, group: &[u64]) {
-        if !self.slots.is_empty() {
-            group.iter().for_each(|&hash| prefetch(&self.slots[self.home(tag(hash))]));
-        }
+    fn prefetch(&self, group: &[u64]) {
+        group.iter().for_each(|&hash| prefetch(&self.slots[self.home(tag(hash))]));
     }
 
-    /// Asks for the entries that those slots name.
-    fn prefetch_entries(&self, group: &[u64]) {
-        if !self.slots.is_empty() {
-            let tickets = group.iter().map(|&hash| self.slots[self.home(tag(hash))] as u32);
-            let known = tickets.filter(|&ticket| (ticket as usize) < self.entries.len());
-            known.for_each(|ticket| prefetch(self.entries.get(ticket)));
+    /// The first slot that a key with this tag may have, empty or not. Asks for the entry that it names.
+    #[inline]
+    fn find(&self, tag: u64) -> usize {
+        let mut at = self.home(tag);
+        loop {
+            let slot = self.slots[at];
+            if slot == EMPTY {
+                return at;
+            }
+            if is_of(slot, tag) {
+                prefetch(self.entry(slot));
+                return at;
+            }
+            at = (at + 1) & (self.slots.len() - 1);
         }
     }
 }
