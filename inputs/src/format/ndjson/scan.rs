@@ -175,7 +175,7 @@ fn word(block: &[u8], at: usize, word: &[u8]) -> Option<usize> {
 }
 
 /// One digit or more.
-#[inline]
+#[inline(always)]
 fn digits(block: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     while let Some(eight) = block.get(at..).and_then(|rest| rest.first_chunk()) {
@@ -201,13 +201,22 @@ fn no_digits(bytes: u64) -> u64 {
     (((value & (ONES * 0x7f)) + ONES * (0x80 - 10)) | value) & (ONES * 0x80)
 }
 
-#[inline]
+#[inline(always)]
 fn number(block: &[u8], at: usize) -> Option<usize> {
-    let at = byte(block, at, b'-').unwrap_or(at);
-    let whole = digits(block, at)?;
-    if block[at] == b'0' && whole > at + 1 {
+    let start = at + usize::from(block[at] == b'-');
+    let whole = digits(block, start)?;
+    if block[start] == b'0' && whole > start + 1 {
         return None;
     }
+    match block.get(whole) {
+        Some(b'.' | b'e' | b'E') => fraction(block, whole),
+        _ => Some(whole),
+    }
+}
+
+/// What follows the whole part of a number: a fraction, an exponent, or both.
+#[cold]
+fn fraction(block: &[u8], whole: usize) -> Option<usize> {
     let at = match block.get(whole) {
         Some(b'.') => digits(block, whole + 1)?,
         _ => whole,
