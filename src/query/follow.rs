@@ -53,22 +53,31 @@ impl<'a> Follow<'a> {
     /// # Errors
     /// [`QueryError`] when the interval is reversed or the store cannot be read.
     pub fn during(&self, from: i64, to: i64) -> Result<Followed, QueryError> {
+        self.ranked_as(from, to, None)
+    }
+
+    /// As [`during`](Follow::during), with the rank that the key would have if its count were `as_if`: it is counted
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// As for [`during`](Follow::during).
+    pub fn ranked_as(&self, from: i64, to: i64, as_if: Option<u64>) -> Result<Followed, QueryError> {
         let began = Instant::now();
         check(from, to)?;
         let tried = attempt(self.store, &[(from, to)], |catalog, sources| {
             let count = self.id.map_or(Ok(Estimate::exact(0)), |id| count(&sources[0], id))?;
-            let mut ahead = Ahead::of(count.count);
-            let work =
-                if count.count == 0 { Default::default() } else { scan(sources, catalog.keys(), None, &mut ahead)? };
+            let ranked = as_if.unwrap_or(count.count);
+            let mut ahead = Ahead::of(ranked);
+            let work = if ranked == 0 { Default::default() } else { scan(sources, catalog.keys(), None, &mut ahead)? };
             let (ahead, known) = ahead.count(self.store, catalog, self.key)?;
-            Ok((count, ahead, known, work, facts(&sources[0])))
+            Ok((count, (ranked > 0).then_some(ahead + 1), known, work, facts(&sources[0])))
         })?;
-        let (count, ahead, known, work, facts) = &tried.result;
+        let (count, rank, known, work, facts) = &tried.result;
         Ok(Followed {
             window: Window { start: from, end: to },
             state: facts.state,
             count: *count,
-            rank: (count.count > 0).then_some(ahead + 1),
+            rank: *rank,
             total: facts.total,
             trust: Trust::of(&tried, *known, facts.bounded),
             effort: Effort { work: *work, segments: segments(&tried.plans), elapsed: began.elapsed() },
