@@ -443,6 +443,57 @@ fn a_flipped_byte_in_the_tables_is_found_and_they_are_made_again() {
     assert_eq!(rows().unwrap(), right);
 }
 
+/// Keys are found by the lookup beside the dictionary, where it is, and without it, and those that are newer; a wrong byte in it
+/// is found, and hides no key.
+#[test]
+fn keys_are_found_with_a_lookup_and_without() {
+    let (dir, mut truth) = (tempfile::tempdir().unwrap(), some_days(12, HOUR, 2, 40_000, 30_000));
+    truth.write(dir.path());
+    let path = dir.path().join("keys.lookup");
+    let whole = fs::read(&path).unwrap();
+    let late = NEW_YEAR + 3 * DAY;
+    truth.add(late, "late", 7);
+    let mut writer = Writer::open(dir.path(), truth.length).unwrap();
+    put(&mut writer, late, truth.length, &truth.windows[&late]);
+    writer.publish().unwrap();
+    drop(writer);
+    let mut random = Random(9);
+    let mut finds = |damaged: usize| {
+        let store = open(dir.path());
+        assert_eq!(verify(&store).unwrap().damaged.len(), damaged);
+        let catalog = store.catalog().unwrap();
+        let mut ids = std::collections::BTreeMap::new();
+        let all = 0..catalog.keys();
+        store
+            .keys()
+            .for_each(&catalog, all, |id, key| {
+                ids.insert(key.unwrap().to_vec(), id);
+            })
+            .unwrap();
+        for (key, id) in ids.iter().filter(|(key, _)| key.as_slice() == b"late" || random.below(40) == 0) {
+            // A store of its own has read nothing yet.
+            assert_eq!(open(dir.path()).keys().find(&catalog, key).unwrap(), Some(*id));
+        }
+        assert_eq!(open(dir.path()).keys().find(&catalog, b"nobody").unwrap(), None);
+    };
+    finds(0);
+    for round in 0..6 {
+        let mut bytes = whole.clone();
+        let at = Random(round).below(bytes.len() as u64) as usize;
+        match round {
+            5 => bytes.truncate(at),
+            _ => bytes[at] ^= 1,
+        }
+        fs::write(&path, bytes).unwrap();
+        finds(1);
+    }
+    fs::remove_file(&path).unwrap();
+    finds(0);
+    truth.write(dir.path());
+    assert!(fs::read(&path).unwrap().len() >= whole.len(), "it is made again");
+    finds(0);
+}
+
 /// Writes until it is killed; a test only in name, started by the one below.
 #[test]
 #[ignore = "the process that the next test kills"]
@@ -481,7 +532,9 @@ fn crowded() -> Truth {
 /// All windows once more, each with another count of one key.
 fn revised(round: u64) -> Truth {
     let mut truth = crowded();
-    truth.windows.values_mut().for_each(|counts| drop(counts.insert(b"revised".to_vec(), round)));
+    for counts in truth.windows.values_mut() {
+        counts.insert(b"revised".to_vec(), round);
+    }
     truth
 }
 

@@ -39,7 +39,7 @@ pub struct Follow<'a> {
 }
 
 impl<'a> Follow<'a> {
-    /// Looks a key up. Reads the whole dictionary: O(keys).
+    /// Looks a key up: in some pages of the dictionary's lookup, or without one in all of it, O(keys).
     ///
     /// # Errors
     /// [`QueryError::Store`] when the store cannot be read.
@@ -85,7 +85,7 @@ impl<'a> Follow<'a> {
     }
 }
 
-/// The counts of some keys in an interval, as far as they occur. Reads the whole dictionary: O(keys).
+/// The counts of some keys in an interval, as far as they occur. They are looked up as [`Follow::new`] does.
 ///
 /// # Errors
 /// [`QueryError`] when the interval is reversed or the store cannot be read.
@@ -97,13 +97,8 @@ pub(super) fn counts(
 ) -> Result<Vec<(Vec<u8>, Estimate)>, QueryError> {
     check(from, to)?;
     let tried = attempt(store, &[(from, to)], |catalog, sources| {
-        let mut found = Vec::new();
-        store.keys().for_each(catalog, 0..catalog.keys(), |id, key| {
-            if let Some(key) = key.filter(|key| wanted.contains(key)) {
-                found.push((key.to_vec(), id));
-            }
-        })?;
-        found.into_iter().map(|(key, id)| Ok((key, count(&sources[0], id)?))).collect::<Result<Vec<_>, Unusable>>()
+        let found = store.keys().find_all(catalog, wanted)?.into_iter();
+        found.map(|(key, id)| Ok((key.to_vec(), count(&sources[0], id)?))).collect::<Result<Vec<_>, Unusable>>()
     })?;
     Ok(tried.result)
 }

@@ -200,7 +200,7 @@ impl History {
         })
     }
 
-    /// Looks a key up, to follow it. O(keys).
+    /// Looks a key up, to follow it, as [`Follow::new`] does.
     ///
     /// # Errors
     /// [`QueryError::Store`] when the store cannot be read.

@@ -77,14 +77,14 @@ pub fn open(dir: &Path) -> Store {
     Store::open(dir, 64 << 20).unwrap()
 }
 
-/// Every file below a directory with its bytes, but for those that hold no history.
+/// Every file below a directory with its bytes, but for those that are made from the others.
 pub fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(files(&path));
-        } else if !path.to_string_lossy().contains(".sqlite") {
+        } else if ![".sqlite", ".lookup"].iter().any(|made| path.to_string_lossy().contains(made)) {
             found.insert(path.clone(), std::fs::read(&path).unwrap());
         }
     }
