@@ -6,6 +6,7 @@ mod history;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use history::{Counts, DAY, HOUR, MINUTE, NEW_YEAR, Random, Truth, contents, files, open, put, some_days};
 use hitters::query::{Query, answer};
@@ -517,7 +518,7 @@ fn compacts_until_it_is_killed() {
             put(&mut writer, start, truth.length, counts);
             // Small pieces: a move takes longer than a publication.
             writer.compact_some(4 << 10).unwrap();
-            if at % 5 == 4 {
+            if at % 8 == 7 {
                 writer.publish().unwrap();
             }
         }
@@ -603,7 +604,11 @@ fn killed_while_a_pack_moves_it_opens_verifies_and_a_rerun_gives_the_same_answer
             assert!(child.try_wait().unwrap().is_none(), "it goes on until it is killed");
             std::thread::yield_now();
         }
-        (0..random.below(3000)).for_each(|_| std::thread::yield_now());
+        // At once, or at any instant of the 40 ms or so that a move takes until the next.
+        let instant = Instant::now() + Duration::from_micros(random.below(60_000) * (round as u64 % 2));
+        while Instant::now() < instant {
+            std::thread::yield_now();
+        }
         child.kill().unwrap();
         child.wait().unwrap();
         let store = open(&dir);
