@@ -60,7 +60,7 @@ impl Lookup {
         let (hash, mut places) = (hash(key), Vec::new());
         let pages = self.keys.div_ceil((ENTRIES / 8) as u32);
         // Hashes are spread evenly, so the first page that may hold one is near where its share of all hashes ends.
-        let mut page = (u64::from(hash) * u64::from(pages) >> 32) as u32;
+        let mut page = ((u64::from(hash) * u64::from(pages)) >> 32) as u32;
         let mut entries = self.page(page)?;
         while page > 0 && entries.first().is_some_and(|first| first >> 32 >= u64::from(hash)) {
             page -= 1;

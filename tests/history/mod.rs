@@ -137,3 +137,8 @@ pub fn some_days(seed: u64, length: i64, days: i64, keys: u64, events: u64) -> T
     }
     truth
 }
+
+/// Three days by five minutes.
+pub fn three_days() -> Truth {
+    some_days(11, 5 * MINUTE, 3, 400, 5000)
+}
