@@ -2,20 +2,25 @@
 //!
 //! Counts of 30 days by the minute are drawn (Zipf with drift, 1 million keys), written, and asked 1,000 random intervals
 //! of whole minutes; each answer is compared with sums taken from the counts as they were drawn. `--days 3`, `--keys 100k`,
-//! `--a-minute 6944`, `--skew 0`, `--queries 1000`, `--store DIR` (kept, and used again when it is there), `--duckdb PYTHON`
-//! (asks DuckDB too, over the Parquet export, with a Python that has it). The same intervals are asked over HTTP, `--rate 200` a
-//! second for `--seconds 20`.
+//! `--a-minute 6944`, `--skew 0`, `--queries 1000`, `--store DIR` (kept, and used again when it is there). The same
+//! intervals are asked over HTTP, `--rate 200` a second for `--seconds 20`. `--duckdb PYTHON` asks DuckDB too, over the
+//! Parquet export and over the SQLite tables, with a Python that has it:
+//!
+//! ```sh
+//! python3 -m venv peers && peers/bin/pip install duckdb duckdb-extensions duckdb-extension-sqlite-scanner
+//! cargo bench --bench history -- --duckdb peers/bin/python
+//! ```
 
+#[path = "history/duckdb.rs"]
+mod duckdb;
 #[path = "history/over_http.rs"]
 mod over_http;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hitters::quantity;
 use hitters::query::{Query, answer};
-use hitters::store::export::export;
 use hitters::store::reader::Store;
 use hitters::store::verify::verify;
 use hitters::store::writer::Writer;
@@ -27,8 +32,6 @@ const START: i64 = 1_767_225_600_000;
 const K: usize = 100;
 /// How long windows wait to be published together, in windows.
 const GROUP: i64 = 64;
-/// How many questions DuckDB is asked.
-const ASKED: usize = 50;
 
 struct Options {
     days: i64,
@@ -250,55 +253,8 @@ fn ask(dir: &Path, options: &Options, drawn: &Drawn) {
     println!("{exact} of {} answers are marked exact", answers.len());
     compare(&intervals, &answers, options, drawn);
     if let Some(python) = &options.duckdb {
-        against_duckdb(python, &store, &intervals, &answers);
+        duckdb::ask(python, dir, &intervals, &answers, K);
     }
-}
-
-/// Asks DuckDB some of the questions, over the export of all minutes.
-fn against_duckdb(python: &str, store: &Store, intervals: &[(i64, i64)], answers: &[hitters::query::Answer]) {
-    let scratch = tempfile::tempdir().expect("a directory for the export");
-    let path = scratch.path().join("counts.parquet");
-    let began = Instant::now();
-    let file = std::fs::File::create(&path).expect("a file for the export");
-    let rows = export(store, "1m", i64::MIN, i64::MAX, std::io::BufWriter::new(file)).expect("an export");
-    let size = std::fs::metadata(&path).map_or(0, |file| file.len());
-    println!("exported {rows} rows, {:.0} MB, in {:.0} s", size as f64 / 1e6, began.elapsed().as_secs_f64());
-    let some = || (0..intervals.len()).step_by((intervals.len() / ASKED).max(1));
-    let mut duckdb = std::process::Command::new(python)
-        .args([&format!("{}/benches/ask_duckdb.py", env!("CARGO_MANIFEST_DIR")), &path.display().to_string()])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("a Python");
-    let lines: String = some().map(|at| format!("{} {} {K}\n", intervals[at].0, intervals[at].1)).collect();
-    let mut questions = duckdb.stdin.take().expect("it is piped");
-    std::thread::spawn(move || questions.write_all(lines.as_bytes()));
-    let output = duckdb.wait_with_output().expect("what DuckDB says");
-    let said = String::from_utf8(output.stdout).expect("text");
-    let (mut theirs, mut ours, mut equal) = (Vec::new(), Vec::new(), 0);
-    for (line, at) in said.lines().zip(some()) {
-        let columns: Vec<&str> = line.split('\t').collect();
-        theirs.push(columns[0].parse::<f64>().expect("seconds") * 1e3);
-        ours.push(answers[at].effort.elapsed.as_secs_f64() * 1e3);
-        let rows = answers[at].rows.iter();
-        let rows = rows.map(|row| (String::from_utf8_lossy(&row.key).into_owned(), row.estimate.count.to_string()));
-        equal += usize::from(rows.eq(columns[1..].chunks(2).map(|row| (row[0].to_string(), row[1].to_string()))));
-    }
-    let (total, median) = (
-        |times: &[f64]| times.iter().sum::<f64>(),
-        |times: &mut Vec<f64>| {
-            times.sort_by(f64::total_cmp);
-            times[times.len() / 2]
-        },
-    );
-    let ratio = total(&theirs) / total(&ours);
-    let (theirs_p50, ours_p50) = (median(&mut theirs), median(&mut ours));
-    println!(
-        "DuckDB over Parquet: p50 {theirs_p50:.1} ms, here {ours_p50:.2} ms: {:.0} times at the median, {ratio:.0} times over \
-         all {} questions; {equal} answers are equal",
-        theirs_p50 / ours_p50,
-        theirs.len()
-    );
 }
 
 /// Percentiles in one line.

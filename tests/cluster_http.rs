@@ -100,20 +100,22 @@ fn parts_together_are_the_whole() {
             "/v1/topk?k=100&prefix=video-1&match=%5B0-4%5D%24",
             "/v1/topk?k=30&compare&start=2026-01-01T01:00:00Z&end=2026-01-01T02:00:00Z",
             "/v1/key/video-640772448?every=1h",
+            "/v1/key/video-258806437?every=1m",
+            "/v1/key/video-876840426?every=7m&start=2026-01-01T00:03:00Z",
             "/v1/key/nobody",
         ]
         .map(String::from),
     );
     for (at, path) in paths.iter().enumerate() {
-        let (mut expected, mut found) = (ask(alone, path), ask(addresses[1 + at % 3], path));
-        if path.contains("/key/") {
-            // No process knows what is ahead of a key in the others.
-            for answer in [&mut expected, &mut found] {
-                answer["rows"].as_array_mut().unwrap().iter_mut().for_each(|row| row["rank"] = Value::Null);
-            }
-        }
+        let (expected, found) = (ask(alone, path), ask(addresses[1 + at % 3], path));
         assert_eq!(said(&found), said(&expected), "{path}");
         assert_eq!(found["partial"], false);
+    }
+    // Of any key, by any process: its rank is that among all.
+    let all = ask(alone, "/v1/topk?k=100000");
+    for row in all["rows"].as_array().unwrap().iter().step_by(37) {
+        let key = ask(addresses[1 + random.below(3) as usize], &format!("/v1/key/{}", row["key"].as_str().unwrap()));
+        assert_eq!((&key["rows"][0]["rank"], &key["rows"][0]["count"]), (&row["rank"], &row["count"]), "{row}");
     }
     // Of a cut edge, bounds add up; estimates are rounded by each.
     let cut = |at| {
@@ -144,6 +146,8 @@ fn parts_together_are_the_whole() {
     assert!(
         partial["rows"].as_array().unwrap().iter().all(|row| row["certified"] == false && row["confidence"] == 0.0)
     );
+    let unranked = ask(addresses[1], "/v1/key/video-640772448");
+    assert_eq!((&unranked["rows"][0]["rank"], &unranked["partial"]), (&Value::Null, &true.into()));
     drop((a, c));
 
     let store = stores[1].to_str().unwrap();
@@ -216,9 +220,81 @@ fn a_running_cluster_answers_for_what_all_have_stored() {
         }
         let open = ask(at, "/v1/topk?start=2026-01-01&end=2026-01-01T00:03:00Z");
         let missing = open["missing"][0].as_str().unwrap();
-        assert!(missing.starts_with("windows from 2026-01-01T00:0") && missing.ends_with(" on are not stored yet"));
+        let is_it = |missing: &str| {
+            missing.starts_with("windows from 2026-01-01T00:0")
+                && missing.ends_with(" on are open, and there are no early results")
+        };
+        assert_eq!((is_it(missing), &open["intervals"][0]["total"]), (true, &80.into()), "{open}");
     }
     // No process ends before all have read their inputs.
+    processes.iter_mut().for_each(|process| process.feed(std::iter::empty()));
+    for process in processes {
+        let ended = process.wait(PATIENCE);
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn any_process_of_a_running_cluster_answers_for_open_windows_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let hosts = dir.path().join("hosts");
+    std::fs::write(&hosts, free_addresses(3).join("\n")).unwrap();
+    let listen = free_addresses(3);
+    let mut processes: Vec<Running> = (0..3)
+        .map(|index| {
+            let mut command = hitters(["run", "--window", "1m", "--early", "50ms", "-k", "20", "-o", "ndjson"]);
+            command.args(["-f", "csv", "--columns", "ts,key", "--out-of-orderness", "0s", "-w", "2", "-n", "3", "-p"]);
+            command.arg(index.to_string()).arg("-H").arg(&hosts).args(["--listen", &listen[index]]);
+            command.args(["--peers", &listen.join(","), "-"]);
+            Running::start(command.arg("--store").arg(dir.path().join(index.to_string())))
+        })
+        .collect();
+    for process in &mut processes {
+        process.wait_for_error("listening on http://", PATIENCE);
+        // key-n comes n times in the first minute, and n times in the second; of a third one there are a few events.
+        let line = |n: i64, minute: i64| format!("{},key-{n}\n", NEW_YEAR / 1000 + minute * 60 + n).repeat(n as usize);
+        let lines: String = [0, 1].into_iter().flat_map(|minute| (1..10).map(move |n| line(n, minute))).collect();
+        process.give(lines.as_bytes());
+        process.give(format!("{},key-2\n", NEW_YEAR / 1000 + 121).as_bytes());
+    }
+    let at: Vec<SocketAddr> = listen.iter().map(|address| address.parse().unwrap()).collect();
+    let until = |at: SocketAddr, path: &str, fits: &dyn Fn(&Value) -> bool| {
+        let began = Instant::now();
+        loop {
+            let answer = ask(at, path);
+            if fits(&answer) {
+                return answer;
+            }
+            assert!(began.elapsed() < PATIENCE, "{path}: {answer}");
+        }
+    };
+    // 3 x 45 events in each of two minutes, and 3 more.
+    let counts = |n: u64| 6 * n + if n == 2 { 3 } else { 0 };
+    let mut expected: Vec<(String, u64)> = (1..10).map(|n| (format!("key-{n}"), counts(n))).collect();
+    expected.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    for at in &at {
+        let whole = until(*at, "/v1/topk?k=20", &|answer| answer["intervals"][0]["total"] == 273);
+        let rows = whole["rows"].as_array().unwrap().iter();
+        let found: Vec<_> =
+            rows.map(|row| (row["key"].as_str().unwrap().to_string(), row["count"].as_u64().unwrap())).collect();
+        assert_eq!((&found, &whole["partial"], &whole["exact"]), (&expected, &false.into(), &false.into()), "{whole}");
+        assert_eq!((&whole["intervals"][0]["state"], &whole["missing"]), (&"early".into(), &serde_json::json!([])));
+        let best = ask(*at, "/v1/topk?k=2");
+        assert_eq!((&best["rows"][1]["key"], &best["rows"][1]["certified"]), (&"key-8".into(), &true.into()), "{best}");
+        // Closed everywhere, and perhaps stored: then the answer is final.
+        let closed = until(*at, "/v1/topk?k=9&start=2026-01-01&end=2026-01-01T00:02:00Z", &|a| a["exact"] == true);
+        assert_eq!(closed["intervals"][0]["total"], 270);
+        let path = "/v1/key/key-2?every=1m&start=2026-01-01&end=2026-01-01T00:03:00Z";
+        let key = until(*at, path, &|answer| answer["rows"][1]["rank"] == 8);
+        let rows = [0, 1, 2].map(|at| [&key["rows"][at]["count"], &key["rows"][at]["rank"], &key["rows"][at]["state"]]);
+        let [closed, open] = [serde_json::json!([6, 8, "final"]), serde_json::json!([3, null, "early"])];
+        assert_eq!(serde_json::json!(rows), serde_json::json!([closed, closed, open]), "{key}");
+        let windows = ask(*at, "/v1/windows");
+        let rows = windows["rows"].as_array().unwrap();
+        let rows: Vec<_> = rows.iter().map(|row| serde_json::json!([row["state"], row["total"]])).collect();
+        assert_eq!(rows, [("final", 135), ("final", 135), ("early", 3)].map(|row| serde_json::json!(row)), "{windows}");
+        assert_eq!(windows["rows"][0]["keys"], 9, "{windows}");
+    }
     processes.iter_mut().for_each(|process| process.feed(std::iter::empty()));
     for process in processes {
         let ended = process.wait(PATIENCE);

@@ -21,8 +21,8 @@ fn python() -> Option<String> {
     has_it.is_ok_and(|status| status.success()).then_some(python)
 }
 
-/// The answers to intervals, as keys and counts.
-fn ask(python: &str, source: &Path, intervals: &[(i64, i64)], k: usize) -> Vec<Vec<(String, u64)>> {
+/// Who answers, and the answers to intervals, as keys and counts.
+fn ask(python: &str, source: &Path, intervals: &[(i64, i64)], k: usize) -> (String, Vec<Vec<(String, u64)>>) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/ask_duckdb.py");
     let mut asked =
         Command::new(python).arg(script).arg(source).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -34,7 +34,8 @@ fn ask(python: &str, source: &Path, intervals: &[(i64, i64)], k: usize) -> Vec<V
         let columns: Vec<&str> = line.split('\t').skip(1).collect();
         columns.chunks(2).map(|row| (row[0].to_string(), row[1].parse().unwrap())).collect()
     };
-    String::from_utf8(output.stdout).unwrap().lines().map(rows).collect()
+    let said = String::from_utf8(output.stdout).unwrap();
+    (said.lines().next().unwrap().into(), said.lines().skip(1).map(rows).collect())
 }
 
 #[test]
@@ -61,6 +62,10 @@ fn duckdb_finds_in_export_and_tables_what_is_true() {
         })
         .collect();
     assert!(expected[0].len() == 40 && expected[4].is_empty());
-    assert_eq!(ask(&python, &parquet, &intervals, 40), expected, "the export");
-    assert_eq!(ask(&python, &dir.path().join("hitters.sqlite"), &intervals, 40), expected, "the tables");
+    let (name, found) = ask(&python, &parquet, &intervals, 40);
+    assert!(name.ends_with(" over Parquet") && found == expected, "{name}");
+    let (name, found) = ask(&python, &dir.path().join("hitters.sqlite"), &intervals, 40);
+    let imports = |module| Command::new(&python).args(["-c", module]).stderr(Stdio::null()).status().unwrap().success();
+    let wanted = if imports("import duckdb_extension_sqlite_scanner") { " over SQLite" } else { "SQLite " };
+    assert!(name.contains(wanted) && found == expected, "{name}");
 }

@@ -6,7 +6,9 @@ mod history;
 use std::fs;
 use std::path::Path;
 
-use history::{Counts, DAY, HOUR, MINUTE, NEW_YEAR, Random, Truth, contents, files, open, put, some_days};
+use history::{
+    Counts, DAY, HOUR, MINUTE, NEW_YEAR, Random, Truth, contents, files, open, put, some_days, three_days as truth,
+};
 use hitters::query::{Query, answer};
 use hitters::store::compact::compact;
 use hitters::store::error::StoreError;
@@ -16,10 +18,6 @@ use hitters::store::retain::Retention;
 use hitters::store::verify::verify;
 use hitters::store::writer::{Put, Writer};
 use hitters_dataflows::ranking::Window;
-
-fn truth() -> Truth {
-    some_days(11, 5 * MINUTE, 3, 400, 5000)
-}
 
 fn assert_holds(dir: &Path, truth: &Truth) {
     let store = open(dir);
@@ -442,61 +440,55 @@ fn a_flipped_byte_in_the_tables_is_found_and_they_are_made_again() {
     assert_eq!(rows().unwrap(), right);
 }
 
-/// Writes until it is killed; a test only in name, started by the one below.
+/// Keys are found by the lookup beside the dictionary, where it is, and without it, and those that are newer; a wrong byte in it
+/// is found, and hides no key.
 #[test]
-#[ignore = "the process that the next test kills"]
-fn writes_until_it_is_killed() {
-    let dir = std::env::var("HITTERS_KILLED_DIR").unwrap();
-    let truth = truth();
-    let mut writer = Writer::open(Path::new(&dir), truth.length).unwrap().with_tables(3, || ()).unwrap();
-    truth.put(&mut writer, 3);
-    writer.finish().unwrap();
-}
-
-/// How often a writer is killed: `HITTERS_KILLS`, or few enough for every run of the tests.
-fn kills() -> usize {
-    std::env::var("HITTERS_KILLS").map_or(12, |kills| kills.parse().unwrap())
-}
-
-#[test]
-fn killed_at_any_instant_it_opens_verifies_and_a_rerun_gives_the_same_bytes() {
-    let (truth, whole) = (truth(), tempfile::tempdir().unwrap());
-    truth.write(whole.path());
-    let mut random = Random(77);
-    let (mut unfinished, mut begun) = (0, 0);
-    for round in 0..kills() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["writes_until_it_is_killed", "--exact", "--ignored"])
-            .env("HITTERS_KILLED_DIR", dir.path())
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
+fn keys_are_found_with_a_lookup_and_without() {
+    let (dir, mut truth) = (tempfile::tempdir().unwrap(), some_days(12, HOUR, 2, 40_000, 30_000));
+    truth.write(dir.path());
+    let path = dir.path().join("keys.lookup");
+    let whole = fs::read(&path).unwrap();
+    let late = NEW_YEAR + 3 * DAY;
+    truth.add(late, "late", 7);
+    let mut writer = Writer::open(dir.path(), truth.length).unwrap();
+    put(&mut writer, late, truth.length, &truth.windows[&late]);
+    writer.publish().unwrap();
+    drop(writer);
+    let mut random = Random(9);
+    let mut finds = |damaged: usize| {
+        let store = open(dir.path());
+        assert_eq!(verify(&store).unwrap().damaged.len(), damaged);
+        let catalog = store.catalog().unwrap();
+        let mut ids = std::collections::BTreeMap::new();
+        let all = 0..catalog.keys();
+        store
+            .keys()
+            .for_each(&catalog, all, |id, key| {
+                ids.insert(key.unwrap().to_vec(), id);
+            })
             .unwrap();
-        // Killed when the manifest has some length or other.
-        let (enough, manifest) = (random.below(900) * 64, dir.path().join("manifest"));
-        while child.try_wait().unwrap().is_none() && fs::metadata(&manifest).map_or(0, |file| file.len()) < enough {
-            std::thread::yield_now();
+        for (key, id) in ids.iter().filter(|(key, _)| key.as_slice() == b"late" || random.below(40) == 0) {
+            // A store of its own has read nothing yet.
+            assert_eq!(open(dir.path()).keys().find(&catalog, key).unwrap(), Some(*id));
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        if let Ok(store) = Store::open(dir.path(), 1 << 20) {
-            begun += 1;
-            assert!(verify(&store).unwrap().damaged.is_empty(), "round {round}");
-            let catalog = store.catalog().unwrap();
-            let shown = Truth {
-                length: truth.length,
-                windows: catalog.all(0).map(|window| (window.start, truth.windows[&window.start].clone())).collect(),
-            };
-            unfinished += usize::from(shown.windows.len() < truth.windows.len());
-            let query = Query { from: i64::MIN, to: i64::MAX, k: 100, ..Query::default() };
-            assert_eq!(answer(&store, &query).unwrap().rows, shown.top(i64::MIN, i64::MAX, 100));
+        assert_eq!(open(dir.path()).keys().find(&catalog, b"nobody").unwrap(), None);
+    };
+    finds(0);
+    for round in 0..6 {
+        let mut bytes = whole.clone();
+        let at = Random(round).below(bytes.len() as u64) as usize;
+        match round {
+            5 => bytes.truncate(at),
+            _ => bytes[at] ^= 1,
         }
-        truth.write(dir.path());
-        assert_eq!(contents(dir.path()), contents(whole.path()), "round {round}");
+        fs::write(&path, bytes).unwrap();
+        finds(1);
     }
-    println!("{} times killed: {begun} stores begun, {unfinished} of them unfinished", kills());
-    assert!(begun * 2 > kills() && unfinished * 5 > kills(), "{begun} {unfinished}");
+    fs::remove_file(&path).unwrap();
+    finds(0);
+    truth.write(dir.path());
+    assert!(fs::read(&path).unwrap().len() >= whole.len(), "it is made again");
+    finds(0);
 }
 
 /// The store in `tests/fixtures/store-v1`, as this program would write it.

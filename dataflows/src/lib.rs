@@ -14,7 +14,7 @@ pub mod key;
 pub mod mark;
 pub mod operators;
 pub mod parcel;
-mod prefetch;
+pub mod prefetch;
 pub mod ranking;
 pub mod shard;
 pub mod sketch;

@@ -4,7 +4,7 @@
 /// the cache, asking for the lines of many rows before the first is used lets the fetches overlap; an ordinary read
 /// would hold up the instructions behind it. Does nothing but take time on processors other than x86-64.
 #[inline(always)]
-pub(crate) fn prefetch<T>(value: &T) {
+pub fn prefetch<T>(value: &T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE, which the instruction belongs to, is part of x86-64, and it changes nothing that a program can see.
     unsafe {

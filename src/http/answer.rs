@@ -34,9 +34,13 @@ pub struct Asked {
 impl Asked {
     /// A question for how far windows go, with no window in its answer.
     pub(super) fn about_windows(&self) -> Asked {
-        let parameters = Parameters::of_limit(0);
-        let Asked { media, own, now, ref deadline, .. } = *self;
-        Asked { parameters, key: Vec::new(), media, own, now, deadline: deadline.clone() }
+        Asked { key: Vec::new(), ..self.with(Parameters::of_limit(0)) }
+    }
+
+    /// The same question, with other parameters.
+    pub(super) fn with(&self, parameters: Parameters) -> Asked {
+        let Asked { media, own, now, ref key, ref deadline, .. } = *self;
+        Asked { parameters, key: key.clone(), media, own, now, deadline: deadline.clone() }
     }
 }
 

@@ -12,6 +12,7 @@ use super::peers::{Holder, with_peers};
 use super::refusal::Refusal;
 use super::respond::{object, part};
 use super::routes::LIMIT;
+use super::seen::seen;
 use super::site::Site;
 use super::told::Told;
 use crate::query::live::Known;
@@ -32,6 +33,8 @@ struct Windows {
     levels: Vec<Level>,
     stored_from: Option<String>,
     stored_until: Option<String>,
+    known_from: Option<String>,
+    known_until: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     part: Option<Holder>,
     partial: bool,
@@ -52,7 +55,8 @@ pub(super) fn windows(site: &Site, asked: &Asked) -> Result<Reply, Refusal> {
     let limit = parameters.number(&LIMIT)? as usize;
     let from = parameters.time("start", asked.now)?.unwrap_or(i64::MIN);
     let to = parameters.time("end", asked.now)?.unwrap_or(i64::MAX);
-    let known = site.history.live().map(|live| (live.known(), live.length()));
+    let seen = seen(site, asked, to)?;
+    let known = seen.history.known();
     let catalog = site.history.catalog()?;
     let levels: Vec<(i64, Option<usize>)> = match (&catalog, &known) {
         (Some(catalog), _) => (0..catalog.levels().count()).map(|l| (catalog.levels().length(l), Some(l))).collect(),
@@ -72,25 +76,29 @@ pub(super) fn windows(site: &Site, asked: &Asked) -> Result<Reply, Refusal> {
         let rows = match level {
             Some((length, level)) => {
                 let stored = catalog.as_deref().zip(level);
-                latest(stored, known.as_ref().map(|(known, _)| known.as_ref()), length, (from, to), limit)
+                latest(stored, known.as_ref().map(|(known, _)| known.as_ref()), seen.cut, length, (from, to), limit)
             }
             None => Vec::new(),
         };
         Ok(rows)
     };
     let whole_time = (from, to) == (i64::MIN, i64::MAX);
-    let (own, heard) = with_peers(site, asked, "/v1/windows", (!whole_time).then_some((from, to)), own)?;
+    let (own, heard) = with_peers(site, asked, "/v1/windows", (!whole_time).then_some((from, to)), seen.cut, own)?;
     let rows = together(own, &heard.told, limit);
     let mut text = Vec::new();
     show::windows(asked.media.rows(), &rows, &mut text).map_err(|_| Refusal::broken())?;
     if asked.media != Media::Json {
         return Ok(Reply::rows(asked.media, text, None));
     }
+    let (known_from, known_until) = site.history.span()?.unzip();
+    let time = |time: i64| Rfc3339(time).to_string();
     let head = Windows {
         level: level.map(|(length, _)| length_text(length)),
         levels: catalog.as_deref().map(stored_levels).unwrap_or_default(),
-        stored_from: site.history.span()?.map(|(start, _)| Rfc3339(start).to_string()),
-        stored_until: site.history.stored_until()?.map(|time| Rfc3339(time).to_string()),
+        stored_from: catalog.as_deref().and_then(Catalog::span).map(|(start, _)| time(start)),
+        stored_until: site.history.stored_until()?.map(time),
+        known_from: known_from.map(time),
+        known_until: known_until.map(time),
         part: part(site)?,
         partial: !heard.missing.is_empty(),
         missing: heard.missing,
@@ -98,25 +106,31 @@ pub(super) fn windows(site: &Site, asked: &Asked) -> Result<Reply, Refusal> {
     Ok(Reply::rows(Media::Json, object(&head, &text)?, None))
 }
 
-/// The latest windows of a length that are stored, and those that a running job knows beside them.
+/// The latest windows of a length that are stored, and those that a running job knows beside them: in a cluster, of those that
+/// end by `cut` the stored ones, and of the others those that are known.
 fn latest(
     stored: Option<(&Catalog, usize)>,
     known: Option<&Known>,
+    cut: Option<i64>,
     length: i64,
     (from, to): (i64, i64),
     limit: usize,
 ) -> Vec<Kept> {
     let mut rows = Vec::new();
-    let is_stored = |start: i64| stored.is_some_and(|(catalog, level)| catalog.window(level, start).is_some());
+    let is_stored = |window: Window| match cut {
+        Some(cut) => window.end <= cut,
+        None => stored.is_some_and(|(catalog, level)| catalog.window(level, window.start).is_some()),
+    };
     if let Some(known) = known {
-        let here = |w: Window| w.start < to && w.end > from && !is_stored(w.start);
+        let here = |w: Window| w.start < to && w.end > from && !is_stored(w);
         let not_stored = known.of_length(length).rev().filter(|ranking| here(ranking.window)).take(limit);
         rows.extend(not_stored.map(|r| Kept { window: r.window, state: r.state, keys: None, total: r.total }));
     }
     if let Some((catalog, level)) = stored {
         let end = |start: i64| start.saturating_add(length);
         let within = catalog.windows(level, catalog.levels().start(level, from)..to).rev();
-        rows.extend(within.filter(|record| end(record.start) > from).take(limit).map(|record| Kept {
+        let shown = |end: i64| end > from && cut.is_none_or(|cut| end <= cut);
+        rows.extend(within.filter(|record| shown(end(record.start))).take(limit).map(|record| Kept {
             window: Window { start: record.start, end: end(record.start) },
             state: State::closed(record.revised),
             keys: Some(record.keys.into()),

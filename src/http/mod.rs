@@ -22,6 +22,7 @@ pub mod peers;
 pub mod refusal;
 mod respond;
 pub mod routes;
+mod seen;
 pub mod server;
 pub mod site;
 mod told;

@@ -84,9 +84,10 @@ fn parameter(parameter: &Parameter) -> Value {
         Kind::Number(default, most) => {
             json!({ "type": "integer", "minimum": 0, "maximum": most, "default": default })
         }
+        Kind::Millis => json!({ "type": "integer" }),
         Kind::Flag => json!({ "type": "boolean", "default": false }),
         Kind::Pattern => json!({ "type": "string", "format": "regex" }),
-        Kind::Time | Kind::Duration | Kind::Key | Kind::Word => json!({ "type": "string" }),
+        Kind::Time | Kind::Duration | Kind::Key | Kind::Word | Kind::Counts => json!({ "type": "string" }),
     };
     json!({ "name": parameter.name, "in": "query", "description": parameter.about, "schema": schema })
 }

@@ -6,7 +6,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::limits::LARGEST_PATTERN;
 use super::refusal::Refusal;
-use super::routes::LIMIT;
+use super::routes::{COUNTS, LIMIT};
 use crate::quantity;
 use crate::query::keep::Keep;
 use crate::query::moment::moment;
@@ -30,6 +30,8 @@ pub enum Kind {
     Number(u64, u64),
     /// A moment, as `--from` has it.
     Time,
+    /// A moment, in milliseconds since the Unix epoch.
+    Millis,
     /// A length of time, as `--every` has it.
     Duration,
     /// `true` or `false`, or nothing for `true`.
@@ -40,6 +42,8 @@ pub enum Kind {
     Pattern,
     /// A word.
     Word,
+    /// Counts with commas between.
+    Counts,
 }
 
 /// The parameters of a request, all of them known and given once.
@@ -74,6 +78,13 @@ impl Parameters {
     /// Nothing but how many windows to list.
     pub(super) fn of_limit(limit: u64) -> Self {
         Parameters(vec![(&LIMIT, limit.to_string().into_bytes())])
+    }
+
+    /// The same, with `counts` too.
+    pub(super) fn with_counts(&self, counts: &[u64]) -> Self {
+        let counts: Vec<String> = counts.iter().map(u64::to_string).collect();
+        let before = self.0.iter().filter(|(parameter, _)| parameter.name != COUNTS.name).cloned();
+        Parameters(before.chain([(&COUNTS, counts.join(",").into_bytes())]).collect())
     }
 
     /// The names and values that were given.
@@ -112,6 +123,25 @@ impl Parameters {
         // A plus sign that was not encoded has become a space, as in +01:00.
         let read = moment(text, now).or_else(|why| moment(&text.replace(' ', "+"), now).map_err(|_| why));
         read.map(Some).map_err(|why| Refusal::parameter(name, why))
+    }
+
+    /// The milliseconds of a moment that a peer settled.
+    ///
+    /// # Errors
+    /// 400 when it is no whole number.
+    pub fn millis(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        let Some((name, text)) = self.text(name)? else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| Refusal::parameter(name, "give milliseconds since the Unix epoch"))
+    }
+
+    /// A list of counts.
+    ///
+    /// # Errors
+    /// 400 when it is not one.
+    pub fn counts(&self, name: &str) -> Result<Option<Vec<u64>>, Refusal> {
+        let Some((name, text)) = self.text(name)? else { return Ok(None) };
+        let counts = text.split(',').map(str::parse).collect::<Result<_, _>>();
+        counts.map(Some).map_err(|_| Refusal::parameter(name, "give whole numbers with commas between"))
     }
 
     /// A length of time in milliseconds, above 0.

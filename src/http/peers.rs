@@ -40,6 +40,13 @@ pub(super) struct Holder {
     division: String,
 }
 
+impl Holder {
+    /// Whether it is the first process, which ranks open windows.
+    pub(super) fn is_first(&self) -> bool {
+        self.number == 0
+    }
+}
+
 impl From<&Part> for Holder {
     fn from(part: &Part) -> Self {
         Holder { number: part.number, of: part.of, division: part.division() }
@@ -81,6 +88,11 @@ impl Peers {
         serde_json::from_slice(&body).map_err(|_| "this is not an answer of hitters".into())
     }
 
+    /// What the other parts of the same keys say.
+    pub(super) fn hear(&self, part: &Part, path: &str) -> Heard {
+        gather(&part.into(), self.ask_all(path, || ()).1)
+    }
+
     /// Asks all at once, while `own` is worked out here.
     fn ask_all<T>(&self, path: &str, own: impl FnOnce() -> T) -> (T, Vec<Answered<'_>>) {
         thread::scope(|scope| {
@@ -104,28 +116,31 @@ pub(super) fn with_peers<T>(
     asked: &Asked,
     path: &str,
     interval: Option<(i64, i64)>,
+    cut: Option<i64>,
     own: impl FnOnce() -> Result<T, Refusal>,
 ) -> Result<(T, Heard), Refusal> {
-    let catalog = site.history.catalog()?;
-    let part = catalog.as_deref().map(|catalog| catalog.part()).filter(|part| !part.is_whole());
-    let Some(part) = part.filter(|_| !asked.own) else { return Ok((own()?, Heard::default())) };
+    let part = site.history.part()?;
+    if part.is_whole() || asked.own {
+        return Ok((own()?, Heard::default()));
+    }
     let Some(peers) = &site.peers else {
         return Ok((own()?, Heard { missing: part.missing().into_iter().collect(), ..Heard::default() }));
     };
-    let (own, answers) = peers.ask_all(&format!("{path}?{}", question(asked, interval)), own);
-    Ok((own?, gather(&part.into(), answers)))
+    let (own, answers) = peers.ask_all(&format!("{path}?{}", question(asked, interval, cut)), own);
+    Ok((own?, gather(&Holder::from(&part), answers)))
 }
 
-/// The question in the words of a URL, with the interval that was settled here.
-fn question(asked: &Asked, interval: Option<(i64, i64)>) -> String {
+/// The question in the words of a URL, with the interval that was settled here, and up to when stores are asked.
+fn question(asked: &Asked, interval: Option<(i64, i64)>, cut: Option<i64>) -> String {
     let encoded = |bytes: &[u8]| percent_encode(bytes, NON_ALPHANUMERIC).to_string();
-    let settled = ["own", "start", "end"];
+    let settled = ["own", "start", "end", "cut"];
     let given = asked.parameters.iter().filter(|(name, _)| !settled.contains(name));
     let mut pairs: Vec<String> = given.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
     if let Some((from, to)) = interval {
         let times = [("start", from), ("end", to)].map(|(name, time)| (name, Rfc3339(time).to_string()));
         pairs.extend(times.map(|(name, time)| format!("{name}={}", encoded(time.as_bytes()))));
     }
+    pairs.extend(cut.map(|cut| format!("cut={cut}")));
     pairs.push("own=true".into());
     pairs.join("&")
 }

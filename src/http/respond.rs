@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use hitters_dataflows::ranking::{State, Window};
+use hitters_dataflows::ranking::{Ranking, State, Window};
 use serde::Serialize;
 
 use super::answer::{Asked, Reply};
@@ -12,6 +12,7 @@ use super::refusal::Refusal;
 use super::site::Site;
 use crate::query::answer::Trust;
 use crate::sink::time::Rfc3339;
+use crate::sink::{csv, ndjson};
 
 /// The most sentences about what is missing, or damaged.
 const MOST_SAID: usize = 100;
@@ -24,13 +25,29 @@ pub(super) struct Verdict {
     damaged: Vec<String>,
 }
 
+/// What is known of an interval as a whole.
 #[derive(Serialize)]
-struct Interval {
+pub(super) struct Interval {
     window_start: String,
     window_end: String,
     state: &'static str,
     total: u128,
     exact: bool,
+    /// For peers: no key without a row counts more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    others: Option<u64>,
+}
+
+impl Interval {
+    fn new(window: Window, state: State, total: u128, exact: bool) -> Self {
+        let [window_start, window_end] = [window.start, window.end].map(|time| Rfc3339(time).to_string());
+        Interval { window_start, window_end, state: state.name(), total, exact, others: None }
+    }
+
+    /// The window of a ranking.
+    pub(super) fn of(ranking: &Ranking) -> Self {
+        Interval::new(ranking.window, ranking.state, ranking.total, false)
+    }
 }
 
 #[derive(Serialize)]
@@ -52,8 +69,7 @@ struct Head<'a> {
 impl Verdict {
     /// Takes in an answer.
     pub(super) fn hear(&mut self, window: Window, state: State, total: u128, trust: &Trust) {
-        let [window_start, window_end] = [window.start, window.end].map(|time| Rfc3339(time).to_string());
-        self.intervals.push(Interval { window_start, window_end, state: state.name(), total, exact: trust.exact });
+        self.intervals.push(Interval::new(window, state, total, trust.exact));
         for (said, heard) in [(&mut self.missing, &trust.missing), (&mut self.damaged, &trust.damaged)] {
             for sentence in heard {
                 if said.len() < MOST_SAID && !said.contains(sentence) {
@@ -62,6 +78,24 @@ impl Verdict {
             }
         }
     }
+
+    /// Tells peers that no key without a row of the last answer counts more than this.
+    pub(super) fn bound_others(&mut self, others: u64) {
+        if let Some(last) = self.intervals.last_mut() {
+            last.others = Some(others);
+        }
+    }
+}
+
+/// The rows of rankings, as a media has them.
+pub(super) fn ranked<'a>(media: Media, mut rankings: impl Iterator<Item = &'a Ranking>) -> Result<Vec<u8>, Refusal> {
+    let mut rows = Vec::new();
+    let written = match media {
+        Media::Csv => csv::write_head(&mut rows)
+            .and_then(|()| rankings.try_for_each(|ranking| csv::write_rows(ranking, &mut rows))),
+        Media::Json | Media::Ndjson => rankings.try_for_each(|ranking| ndjson::write_rows(ranking, &mut rows)),
+    };
+    written.map(|()| rows).map_err(|_| Refusal::broken())
 }
 
 /// An answer of rows that the output of the media wrote: bare, or in an object that says what is known of them.

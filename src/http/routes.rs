@@ -21,6 +21,7 @@ use super::look;
 use super::media::Media;
 use super::parameters::{Kind, Parameter, Parameters, key_of_path};
 use super::refusal::Refusal;
+use super::seen;
 use super::site::Site;
 use super::top;
 use crate::settings::{self, MAX_K};
@@ -70,6 +71,16 @@ const OWN: Parameter = Parameter {
     kind: Kind::Flag,
 };
 /// How many rows.
+const CUT: Parameter = Parameter {
+    name: "cut",
+    about: "Among processes of a running cluster: all of them have stored the windows that end by then, in milliseconds since the Unix epoch.",
+    kind: Kind::Millis,
+};
+pub(super) const COUNTS: Parameter = Parameter {
+    name: "counts",
+    about: "Among processes of a cluster: what the key counts in each answer, so that its rank among the keys of this one is known.",
+    kind: Kind::Counts,
+};
 pub(super) const K: Parameter =
     Parameter { name: "k", about: "Rows of each answer.", kind: Kind::Number(10, MAX_K as u64) };
 /// How many windows.
@@ -105,6 +116,7 @@ pub const ROUTES: &[Route] = &[
                 kind: Kind::Flag,
             },
             OWN,
+            CUT,
         ],
         form: Form::Rows,
         is_public: false,
@@ -113,7 +125,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         path: "/v1/key/{key}",
         about: "The count and rank of one key over time; \\xNN stands for a byte.",
-        parameters: &[START, END, EVERY, OWN],
+        parameters: &[START, END, EVERY, OWN, CUT, COUNTS],
         form: Form::Rows,
         is_public: false,
         answer: top::key,
@@ -131,10 +143,27 @@ pub const ROUTES: &[Route] = &[
             END,
             LIMIT,
             OWN,
+            CUT,
         ],
         form: Form::Rows,
         is_public: false,
         answer: look::windows,
+    },
+    Route {
+        path: "/v1/live",
+        about: "Among processes of a running cluster: until when all windows are stored, and the rankings of those after.",
+        parameters: &[
+            Parameter {
+                name: "after",
+                about: "The rankings of windows that end after this, in milliseconds since the Unix epoch; none by default.",
+                kind: Kind::Millis,
+            },
+            Parameter { name: "before", about: "And start before this.", kind: Kind::Millis },
+            OWN,
+        ],
+        form: Form::Rows,
+        is_public: false,
+        answer: seen::live,
     },
     Route {
         path: "/v1/health",

@@ -1,11 +1,12 @@
 //! What a peer told, read back.
 
-use hitters_dataflows::ranking::{Estimate, Row, State, Window};
+use hitters_dataflows::ranking::{Estimate, Ranking, Row, State, Window};
 use serde::Deserialize;
 
 use super::peers::Holder;
 use crate::query::answer::{Answer, Effort, Trust};
 use crate::query::follow::Followed;
+use crate::query::live::{Known, Knows};
 use crate::query::moment::moment;
 use crate::query::movers::{Mover, Movers};
 use crate::query::show::Kept;
@@ -16,8 +17,12 @@ use crate::sink::key::key_bytes;
 #[serde(default)]
 pub(super) struct Told {
     pub(super) part: Option<Holder>,
-    pub(super) stored_from: Option<String>,
-    pub(super) stored_until: Option<String>,
+    pub(super) known_from: Option<String>,
+    pub(super) known_until: Option<String>,
+    pub(super) complete_until_ms: Option<i64>,
+    pub(super) knows: Option<Knows>,
+    pub(super) settled_ms: Option<i64>,
+    pub(super) lost_ms: Option<i64>,
     pub(super) intervals: Vec<Interval>,
     pub(super) missing: Vec<String>,
     pub(super) damaged: Vec<String>,
@@ -31,6 +36,7 @@ pub(super) struct Interval {
     state: String,
     total: u128,
     exact: bool,
+    others: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -44,6 +50,8 @@ pub(super) struct RowTold {
     low: u64,
     high: u64,
     before: u64,
+    rank: Option<u64>,
+    confidence: f64,
     certified: bool,
     keys: Option<u64>,
     total: u128,
@@ -52,11 +60,15 @@ pub(super) struct RowTold {
 impl Told {
     /// The rows of each interval, given what these are here.
     fn by_interval(&self, windows: &[Window]) -> Option<Vec<(&Interval, Vec<&RowTold>)>> {
-        let mut rows = self.rows.iter().peekable();
-        let read = |interval: &Interval| window(&interval.window_start, &interval.window_end);
         let same = self.intervals.len() == windows.len()
-            && self.intervals.iter().zip(windows).all(|(interval, window)| read(interval) == Some(*window));
-        let mut of_interval = |interval: &Interval| {
+            && self.intervals.iter().zip(windows).all(|(interval, window)| interval.window() == Some(*window));
+        same.then(|| self.rows_by_interval().collect())
+    }
+
+    /// The rows of each interval.
+    fn rows_by_interval(&self) -> impl Iterator<Item = (&Interval, Vec<&RowTold>)> {
+        let mut rows = self.rows.iter().peekable();
+        let mut of_interval = move |interval: &Interval| {
             let mut found = Vec::new();
             while let Some(row) = rows
                 .next_if(|row| (&row.window_start, &row.window_end) == (&interval.window_start, &interval.window_end))
@@ -65,7 +77,7 @@ impl Told {
             }
             found
         };
-        same.then(|| self.intervals.iter().map(|interval| (interval, of_interval(interval))).collect())
+        self.intervals.iter().map(move |interval| (interval, of_interval(interval)))
     }
 
     fn trust(&self, exact: bool) -> Trust {
@@ -78,15 +90,28 @@ impl Told {
             window: *window,
             state: state(&interval.state),
             total: interval.total,
-            rows: rows
-                .into_iter()
-                .map(|row| Row { key: key_bytes(&row.key), estimate: row.estimate(), certified: row.certified })
-                .collect(),
+            rows: rows.into_iter().map(RowTold::ranked).collect(),
+            others: interval.others.unwrap_or(u64::MAX),
             confidence: if self.missing.is_empty() { 1.0 } else { 0.0 },
             trust: self.trust(interval.exact),
             effort: Effort::default(),
         };
         Some(windows.iter().zip(self.by_interval(windows)?).map(|(window, rows)| answer(window, rows)).collect())
+    }
+
+    /// As what a running job knows, and what that tells; `None` when it says neither.
+    pub(super) fn known(&self) -> Option<(Known, Knows)> {
+        let ranking = |(interval, rows): (&Interval, Vec<&RowTold>)| {
+            Some(Ranking {
+                window: interval.window()?,
+                state: state(&interval.state),
+                total: interval.total,
+                confidence: rows.first().map_or(1.0, |row| row.confidence),
+                rows: rows.into_iter().map(RowTold::ranked).collect(),
+            })
+        };
+        let rankings = self.rows_by_interval().map(ranking).collect::<Option<Vec<_>>>()?;
+        Some((Known::of(rankings, self.settled_ms, self.lost_ms), self.knows?))
     }
 
     /// As what changed most between two intervals; `None` when it is about others.
@@ -114,7 +139,7 @@ impl Told {
             window: *window,
             state: state(&interval.state),
             count: rows.first().map_or(Estimate::exact(0), |row| row.estimate()),
-            rank: None,
+            rank: rows.first().and_then(|row| row.rank),
             total: interval.total,
             trust: self.trust(interval.exact),
             effort: Effort::default(),
@@ -130,14 +155,24 @@ impl Told {
         })
     }
 
-    /// From the first to the last moment that is stored.
+    /// From the first to the last moment of all windows.
     pub(super) fn span(&self) -> Option<(i64, i64)> {
-        let window = window(self.stored_from.as_deref()?, self.stored_until.as_deref()?)?;
+        let window = window(self.known_from.as_deref()?, self.known_until.as_deref()?)?;
         Some((window.start, window.end))
     }
 }
 
+impl Interval {
+    fn window(&self) -> Option<Window> {
+        window(&self.window_start, &self.window_end)
+    }
+}
+
 impl RowTold {
+    fn ranked(&self) -> Row {
+        Row { key: key_bytes(&self.key), estimate: self.estimate(), certified: self.certified }
+    }
+
     fn estimate(&self) -> Estimate {
         Estimate { count: self.count, low: self.low, high: self.high }
     }

@@ -2,21 +2,22 @@
 
 use std::time::Instant;
 
+use hitters_dataflows::ranking::State;
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 use super::answer::{Asked, Reply};
-use super::limits::{MOST_ROWS, MOST_STEPS};
-use super::media::Media;
+use super::limits::{LONGEST_URI, MOST_ROWS, MOST_STEPS};
 use super::peers::with_peers;
 use super::refusal::Refusal;
-use super::respond::{Verdict, respond};
-use super::routes::K;
+use super::respond::{Verdict, ranked, respond};
+use super::routes::{COUNTS, K};
+use super::seen::{Seen, seen};
 use super::site::Site;
 use super::told::Told;
+use crate::query::follow::Followed;
 use crate::query::interval::{between, series};
 use crate::query::{Query, merge, show};
 use crate::sink::key::key_text;
-use crate::sink::{csv, ndjson};
 
 const TOPK: &str = "/v1/topk";
 const WINDOWS: &str = "/v1/windows";
@@ -27,26 +28,26 @@ pub(super) fn topk(site: &Site, asked: &Asked) -> Result<Reply, Refusal> {
     let (k, keep) = (parameters.number(&K)?, parameters.keep()?);
     let (from, to) = interval(site, asked)?;
     let query = Query { from, to, k: k as usize, keep };
-    let mut verdict = Verdict::default();
+    let (seen, mut verdict) = (seen(site, asked, to)?, Verdict::default());
     let rows = match (parameters.flag("compare")?, parameters.duration("every")?) {
-        (true, None) => changes(site, asked, &query, &mut verdict)?,
+        (true, None) => changes(site, &seen, asked, &query, &mut verdict)?,
         (true, Some(_)) => {
             return Err(Refusal::parameter("compare", "this compares two intervals; leave every out"));
         }
-        (false, _) => rankings(site, asked, &query, &mut verdict)?,
+        (false, _) => rankings(site, &seen, asked, &query, &mut verdict)?,
     };
     respond(site, asked, (from, to), verdict, rows, began)
 }
 
-fn rankings(site: &Site, asked: &Asked, query: &Query, verdict: &mut Verdict) -> Result<Vec<u8>, Refusal> {
+fn rankings(site: &Site, seen: &Seen, asked: &Asked, query: &Query, verdict: &mut Verdict) -> Result<Vec<u8>, Refusal> {
     let (from, to) = (query.from, query.to);
     let steps = steps(asked, from, to, (MOST_ROWS / query.k.max(1) as i64).clamp(1, MOST_STEPS))?;
     let answer = |(from, to)| {
         asked.deadline.check()?;
-        Ok(site.history.top(&Query { from, to, ..query.clone() })?)
+        Ok(seen.history.top(&Query { from, to, ..query.clone() })?)
     };
     let own = || steps.map(answer).collect::<Result<Vec<_>, Refusal>>();
-    let (own, heard) = with_peers(site, asked, TOPK, Some((from, to)), own)?;
+    let (own, heard) = with_peers(site, asked, TOPK, Some((from, to)), seen.cut, own)?;
     let windows: Vec<_> = own.iter().map(|answer| answer.window).collect();
     let told: Option<Vec<_>> = heard.told.iter().map(|told| told.answers(&windows)).collect();
     let mut rankings = Vec::new();
@@ -56,20 +57,17 @@ fn rankings(site: &Site, asked: &Asked, query: &Query, verdict: &mut Verdict) ->
             answer.doubt_all();
         }
         verdict.hear(answer.window, answer.state, answer.total, &answer.trust);
+        if asked.own {
+            verdict.bound_others(answer.others);
+        }
         rankings.push(answer.into_ranking());
     }
-    let mut rows = Vec::new();
-    let written = match asked.media {
-        Media::Csv => csv::write_head(&mut rows)
-            .and_then(|()| rankings.iter().try_for_each(|ranking| csv::write_rows(ranking, &mut rows))),
-        Media::Json | Media::Ndjson => rankings.iter().try_for_each(|ranking| ndjson::write_rows(ranking, &mut rows)),
-    };
-    written.map(|()| rows).map_err(|_| Refusal::broken())
+    ranked(asked.media, rankings.iter())
 }
 
-fn changes(site: &Site, asked: &Asked, query: &Query, verdict: &mut Verdict) -> Result<Vec<u8>, Refusal> {
-    let own = || Ok(site.history.movers(query)?);
-    let (own, heard) = with_peers(site, asked, TOPK, Some((query.from, query.to)), own)?;
+fn changes(site: &Site, seen: &Seen, asked: &Asked, query: &Query, verdict: &mut Verdict) -> Result<Vec<u8>, Refusal> {
+    let own = || Ok(seen.history.movers(query)?);
+    let (own, heard) = with_peers(site, asked, TOPK, Some((query.from, query.to)), seen.cut, own)?;
     let told: Option<Vec<_>> = heard.told.iter().map(|told| told.movers(own.window, own.before)).collect();
     let all = std::iter::once(own).chain(told.ok_or_else(Refusal::out_of_step)?).collect();
     let mut movers = merge::movers(all, query.k).ok_or_else(Refusal::broken)?;
@@ -83,30 +81,81 @@ fn changes(site: &Site, asked: &Asked, query: &Query, verdict: &mut Verdict) -> 
 pub(super) fn key(site: &Site, asked: &Asked) -> Result<Reply, Refusal> {
     let began = Instant::now();
     let (from, to) = interval(site, asked)?;
-    let steps = steps(asked, from, to, MOST_STEPS)?;
-    let own = || {
-        let following = site.history.follow(&asked.key)?;
-        let follow = |(from, to)| {
-            asked.deadline.check()?;
-            Ok(following.during(from, to)?)
-        };
-        steps.map(follow).collect::<Result<Vec<_>, Refusal>>()
-    };
-    let path = format!("/v1/key/{}", percent_encode(key_text(&asked.key).as_bytes(), NON_ALPHANUMERIC));
-    let (own, heard) = with_peers(site, asked, &path, Some((from, to)), own)?;
-    let windows: Vec<_> = own.iter().map(|row| row.window).collect();
-    let told: Option<Vec<_>> = heard.told.iter().map(|told| told.followed(&windows)).collect();
-    let (mut verdict, mut followed, mut rows) = (Verdict::default(), Vec::new(), Vec::new());
-    for parts in transposed(own, told.ok_or_else(Refusal::out_of_step)?) {
-        let mut row = merge::followed(parts).ok_or_else(Refusal::broken)?;
-        if row.trust.lacks(&heard.missing) {
-            row.rank = None;
+    let seen = seen(site, asked, to)?;
+    let mut steps: Vec<_> = steps(asked, from, to, MOST_STEPS)?.map(|step| (step, None)).collect();
+    if let Some(counts) = asked.parameters.counts(COUNTS.name)? {
+        if counts.len() != steps.len() {
+            return Err(Refusal::parameter(COUNTS.name, format!("give {} of them", steps.len())));
         }
+        steps.iter_mut().zip(counts).for_each(|((_, as_if), count)| *as_if = Some(count));
+    }
+    let (mut verdict, mut followed, mut rows) = (Verdict::default(), Vec::new(), Vec::new());
+    let (heard, missing) = follow(site, &seen, asked, &steps)?;
+    let is_shared = heard.first().is_some_and(|parts| parts.len() > 1);
+    for parts in heard {
+        let mut row = merge::followed(parts).ok_or_else(Refusal::broken)?;
+        row.trust.lacks(&missing);
         verdict.hear(row.window, row.state, row.total, &row.trust);
         followed.push(row);
     }
+    if !missing.is_empty() {
+        followed.iter_mut().for_each(|row| row.rank = None);
+    } else if is_shared {
+        rank(site, &seen, asked, &mut followed)?;
+    }
     show::followed(asked.media.rows(), &asked.key, &followed, &mut rows).map_err(|_| Refusal::broken())?;
     respond(site, asked, (from, to), verdict, rows, began)
+}
+
+/// An interval, and what the key counts in it, if that is told.
+type Step = ((i64, i64), Option<u64>);
+
+/// What each process says of a key in some intervals that follow each other, and what is missing.
+fn follow(
+    site: &Site,
+    seen: &Seen,
+    asked: &Asked,
+    steps: &[Step],
+) -> Result<(Vec<Vec<Followed>>, Vec<String>), Refusal> {
+    let own = || {
+        let following = seen.history.follow(&asked.key)?;
+        let follow = |&((from, to), as_if): &Step| {
+            asked.deadline.check()?;
+            Ok(following.ranked_as(from, to, as_if)?)
+        };
+        steps.iter().map(follow).collect::<Result<Vec<_>, Refusal>>()
+    };
+    let all = steps.first().zip(steps.last()).map(|(((from, _), _), ((_, to), _))| (*from, *to));
+    let (own, heard) = with_peers(site, asked, &path(&asked.key), all, seen.cut, own)?;
+    let windows: Vec<_> = own.iter().map(|row| row.window).collect();
+    let told: Option<Vec<_>> = heard.told.iter().map(|told| told.followed(&windows)).collect();
+    Ok((transposed(own, told.ok_or_else(Refusal::out_of_step)?).collect(), heard.missing))
+}
+
+/// Ranks a key that counts what `rows` say: every process is asked how many of its keys are ahead.
+fn rank(site: &Site, seen: &Seen, asked: &Asked, rows: &mut [Followed]) -> Result<(), Refusal> {
+    // As many at a time as have room in a URL.
+    const LONGEST: usize = u64::MAX.ilog10() as usize + 4;
+    const REST: usize = 512;
+    let together = (LONGEST_URI.saturating_sub(path(&asked.key).len() + REST) / LONGEST).max(1);
+    let is_ranked = |row: &Followed| row.state != State::Early && row.count.count > 0;
+    for rows in rows.chunk_by_mut(|a, b| is_ranked(a) == is_ranked(b)).filter(|rows| is_ranked(&rows[0])) {
+        for rows in rows.chunks_mut(together) {
+            let counts: Vec<u64> = rows.iter().map(|row| row.count.count).collect();
+            let steps: Vec<Step> =
+                rows.iter().map(|row| ((row.window.start, row.window.end), Some(row.count.count))).collect();
+            let asked = asked.with(asked.parameters.with_counts(&counts));
+            let (heard, missing) = follow(site, seen, &asked, &steps)?;
+            for (row, parts) in rows.iter_mut().zip(heard) {
+                row.rank = merge::rank(&parts, row.count).filter(|_| missing.is_empty());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn path(key: &[u8]) -> String {
+    format!("/v1/key/{}", percent_encode(key_text(key).as_bytes(), NON_ALPHANUMERIC))
 }
 
 /// For each interval what this process and every other says of it.
@@ -127,7 +176,7 @@ pub(super) fn interval(site: &Site, asked: &Asked) -> Result<(i64, i64), Refusal
 
 /// From the first to the last moment that anybody knows of.
 fn span(site: &Site, asked: &Asked) -> Result<Option<(i64, i64)>, Refusal> {
-    let (own, heard) = with_peers(site, &asked.about_windows(), WINDOWS, None, || Ok(site.history.span()?))?;
+    let (own, heard) = with_peers(site, &asked.about_windows(), WINDOWS, None, None, || Ok(site.history.span()?))?;
     let spans = heard.told.iter().filter_map(Told::span).chain(own);
     Ok(spans.reduce(|(a, b), (c, d)| (a.min(c), b.max(d))))
 }

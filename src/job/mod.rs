@@ -275,13 +275,13 @@ fn serve(
     meters: &Arc<Meters>,
 ) -> Result<(Arc<Live>, Server), RunError> {
     let shortest = job.count.windows.lengths.iter().copied().min().unwrap_or(1);
-    let knows = match (store, part.is_whole()) {
-        // What other processes count of open windows is not asked for, so neither is this one's.
-        (Some(_), false) => Knows::Stored,
-        _ if job.sketch.is_some() => Knows::Open,
-        _ => Knows::Closed,
+    let knows = match () {
+        () if part.number > 0 => Knows::Elsewhere,
+        () if job.sketch.is_some() => Knows::Open,
+        () => Knows::Closed,
     };
-    let live = Arc::new(Live::new(shortest, knows, meters.clone()));
+    let live = Live::new(shortest, knows, meters.clone());
+    let live = Arc::new(if part.is_whole() { live } else { live.holding_stored() });
     let store = store.map(|(dir, _)| Store::open(dir, SERVED_MEMORY)).transpose()?;
     let server = door.serve(History::of_job(live.clone(), store))?;
     Ok((live, server))

@@ -37,6 +37,8 @@ pub struct Answer {
     pub total: u128,
     /// The rows by rank.
     pub rows: Vec<Row>,
+    /// No key without a row counts more, as far as bounds hold.
+    pub others: u64,
     /// The probability with which the bounds of a row hold: 1, but less where sketches without certain bounds had a part in
     /// it, and 0 when the answer is partial.
     pub confidence: f64,
@@ -54,6 +56,7 @@ impl Answer {
             state: State::Final,
             total: 0,
             rows: Vec::new(),
+            others: 0,
             confidence: 1.0,
             trust: Trust { exact: true, ..Trust::default() },
             effort: Effort::default(),
@@ -166,11 +169,18 @@ pub fn answer(store: &Store, query: &Query) -> Result<Answer, QueryError> {
         estimate: candidate.totals[0],
         certified: trust.exact,
     };
+    // Rows are those of the highest counts; where counts are bounded, a high bound may be without one.
+    let others = match ranked.rows.last() {
+        _ if ranked.rows.len() < query.k => 0,
+        Some((_, last)) if !facts.bounded => last.totals[0].high,
+        _ => u64::MAX,
+    };
     Ok(Answer {
         window: Window { start: query.from, end: query.to },
         state: facts.state,
         total: facts.total,
         rows: ranked.rows.iter().map(row).collect(),
+        others,
         confidence: if trust.is_partial() { 0.0 } else { 1.0 },
         trust,
         effort: Effort { work: *work, segments: segments(&tried.plans), elapsed: began.elapsed() },

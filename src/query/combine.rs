@@ -11,6 +11,8 @@ use super::sources::share_of;
 /// A window that is not stored, and how much of it is wanted.
 pub(super) struct Part<'a> {
     ranking: &'a Ranking,
+    /// Those of its rows that are of keys that are answered for here.
+    rows: Vec<&'a Row>,
     /// In milliseconds.
     wanted: i64,
     /// No key that has no row counts more.
@@ -18,11 +20,16 @@ pub(super) struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// The part of a window that is in an interval, if any is.
-    pub(super) fn of(ranking: &'a Ranking, from: i64, to: i64) -> Option<Self> {
+    /// The part of a window that is in an interval, if any is, with the rows of keys that are `own`.
+    pub(super) fn of(ranking: &'a Ranking, from: i64, to: i64, mut own: impl FnMut(&[u8]) -> bool) -> Option<Self> {
         let Window { start, end } = ranking.window;
         let wanted = end.min(to).saturating_sub(start.max(from));
-        (wanted > 0).then(|| Part { ranking, wanted, unlisted: unlisted(ranking) })
+        (wanted > 0).then(|| Part {
+            ranking,
+            rows: ranking.rows.iter().filter(|row| own(&row.key)).collect(),
+            wanted,
+            unlisted: unlisted(ranking),
+        })
     }
 
     pub(super) fn start(&self) -> i64 {
@@ -34,7 +41,7 @@ impl<'a> Part<'a> {
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.ranking.rows.iter().map(|row| row.key.as_slice())
+        self.rows.iter().map(|row| row.key.as_slice())
     }
 
     fn length(&self) -> i64 {
@@ -52,7 +59,7 @@ impl<'a> Part<'a> {
 
     /// The estimate of a key.
     pub(super) fn key(&self, key: &[u8]) -> Estimate {
-        let row = self.ranking.rows.iter().find(|row| row.key == key);
+        let row = self.rows.iter().find(|row| row.key == key);
         row.map_or(self.of_unlisted(), |row| self.estimate(row.estimate))
     }
 
@@ -95,9 +102,8 @@ pub(super) fn without_row<'a>(stored: &'a Answer, parts: &[Part<'a>], keep: &Kee
 /// The `k` best by stored counts and `parts` together. `more` are the stored counts of [`without_row`]; those that it
 /// leaves out are 0.
 ///
-/// A row is certified when no other key can be above it: neither one of the parts, nor one that only the store holds (it
-/// counts no more there than the last stored row), with all that the parts may hide of it. O((k + rows of the parts) x
-/// parts).
+/// A row is certified when no other key can be above it: neither one of the parts, nor one that only the store holds, with
+/// all that the parts may hide of it. O((k + rows of the parts) x parts).
 pub(super) fn combine(
     stored: Answer,
     more: Vec<(Vec<u8>, Estimate)>,
@@ -109,13 +115,9 @@ pub(super) fn combine(
         return stored;
     }
     let hidden = sum(parts.iter().map(Part::of_unlisted)).high;
-    let stored_only = match stored.rows.len() {
-        rows if rows < k => 0,
-        _ => stored.rows.last().map_or(0, |row| row.estimate.high),
-    };
     let by_part: Vec<HashMap<&[u8], Estimate>> = parts
         .iter()
-        .map(|part| part.ranking.rows.iter().map(|row| (row.key.as_slice(), part.estimate(row.estimate))).collect())
+        .map(|part| part.rows.iter().map(|row| (row.key.as_slice(), part.estimate(row.estimate))).collect())
         .collect();
     let in_parts = |key: &[u8]| {
         sum(parts.iter().zip(&by_part).map(|(part, rows)| rows.get(key).copied().unwrap_or(part.of_unlisted())))
@@ -136,7 +138,7 @@ pub(super) fn combine(
         .collect();
     rows.sort_unstable_by(Row::by_rank);
     let left_out = rows.drain(k.min(rows.len())..).map(|row| row.estimate.high).max().unwrap_or(0);
-    let others = left_out.max(stored_only.saturating_add(hidden));
+    let others = left_out.max(stored.others.saturating_add(hidden));
     let sure = stored.trust.missing.is_empty();
     for row in &mut rows {
         row.certified = sure && (row.estimate.low > others || others == 0);
@@ -146,14 +148,7 @@ pub(super) fn combine(
     // Of an open window, early rankings tell what was there a moment ago.
     trust.exact = trust.exact && state != State::Early && rows.iter().all(is_exact) && (rows.len() == k || others == 0);
     let doubt: f64 = parts.iter().map(|part| 1.0 - part.confidence()).sum();
-    Answer {
-        state,
-        total: stored.total + parts.iter().map(Part::total).sum::<u128>(),
-        rows,
-        confidence: (stored.confidence - doubt).max(0.0),
-        trust,
-        ..stored
-    }
+    Answer { state, rows, confidence: (stored.confidence - doubt).max(0.0), others, trust, ..stored }
 }
 
 /// Early as soon as one window is open, else as late as the latest.
@@ -173,20 +168,22 @@ mod tests {
         Ranking { window: Window { start: 0, end: 100 }, state, total, confidence: 1.0, rows }
     }
 
-    fn stored(rows: &[(&str, u64)]) -> Answer {
+    fn stored(rows: &[(&str, u64)], k: usize) -> Answer {
         let rows: Vec<Row> = rows.iter().map(|(key, count)| row(key, *count, *count, true)).collect();
-        Answer { total: rows.iter().map(|r| u128::from(r.estimate.count)).sum(), rows, ..Answer::nothing(-100, 100) }
+        let others = rows.last().filter(|_| rows.len() >= k).map_or(0, |row| row.estimate.high);
+        let total = rows.iter().map(|row| u128::from(row.estimate.count)).sum();
+        Answer { total, rows, others, ..Answer::nothing(-100, 100) }
     }
 
     #[test]
     fn closed_windows_with_all_their_keys_keep_an_answer_exact() {
         let open = ranking(State::Final, 7, vec![row("b", 4, 4, true), row("c", 3, 3, true)]);
-        let parts = [Part::of(&open, -100, 100).expect("they meet")];
-        let stored = stored(&[("a", 5), ("b", 2)]);
+        let parts = [Part::of(&open, -100, 100, |_| true).expect("they meet")];
+        let stored = stored(&[("a", 5), ("b", 2)], 3);
         assert_eq!(without_row(&stored, &parts, &Keep::default()), HashSet::from([b"c".as_slice()]));
         let answer = combine(stored, vec![], &parts, 3, &Keep::default());
         assert_eq!(answer.rows, [row("b", 6, 6, true), row("a", 5, 5, true), row("c", 3, 3, true)]);
-        assert_eq!((answer.trust.exact, answer.total, answer.state), (true, 14, State::Final));
+        assert_eq!((answer.trust.exact, answer.others, answer.state), (true, 0, State::Final));
     }
 
     #[test]
@@ -194,14 +191,14 @@ mod tests {
         // 100 events, of which the rows leave 30 to others; none of those can be above the certified row's 50.
         let open = ranking(State::Early, 100, vec![row("x", 50, 50, true), row("y", 20, 40, false)]);
         assert_eq!(unlisted(&open), 30);
-        let parts = [Part::of(&open, -100, 100).expect("they meet")];
+        let parts = [Part::of(&open, -100, 100, |_| true).expect("they meet")];
         let more = vec![(b"y".to_vec(), Estimate::exact(7))];
-        let answer = combine(stored(&[("a", 60), ("x", 10)]), more, &parts, 2, &Keep::default());
+        let answer = combine(stored(&[("a", 60), ("x", 10)], 2), more, &parts, 2, &Keep::default());
         let certified = |row: Row, count| Row { estimate: Estimate { count, ..row.estimate }, ..row };
         assert_eq!(answer.rows, [certified(row("a", 60, 90, true), 60), row("x", 60, 60, true)]);
         assert_eq!((answer.trust.exact, answer.state), (false, State::Early));
         // Which of the two is first is not certain.
-        let answer = combine(stored(&[("a", 60), ("x", 10)]), vec![], &parts, 1, &Keep::default());
+        let answer = combine(stored(&[("a", 60), ("x", 10)], 2), vec![], &parts, 1, &Keep::default());
         assert_eq!(answer.rows, [certified(row("a", 60, 90, false), 60)]);
     }
 
@@ -209,8 +206,8 @@ mod tests {
     fn what_only_the_store_lists_may_be_hidden_in_a_part() {
         let certified = |total| {
             let closed = ranking(State::Final, total, vec![row("a", 1, 1, false)]);
-            let parts = [Part::of(&closed, -100, 100).expect("they meet")];
-            combine(stored(&[("a", 50)]), vec![], &parts, 1, &Keep::default()).rows[0].certified
+            let parts = [Part::of(&closed, -100, 100, |_| true).expect("they meet")];
+            combine(stored(&[("a", 50)], 1), vec![], &parts, 1, &Keep::default()).rows[0].certified
         };
         assert!(!certified(10), "a key with 50 in the store may have 9 more");
         assert!(!certified(2), "or one more, which makes a tie");
@@ -221,8 +218,8 @@ mod tests {
     fn an_open_window_is_never_exact() {
         for (state, exact) in [(State::Early, false), (State::Final, true), (State::Revised, true)] {
             let all = ranking(state, 4, vec![row("b", 4, 4, true)]);
-            let parts = [Part::of(&all, -100, 100).expect("they meet")];
-            let answer = combine(stored(&[("a", 5)]), vec![], &parts, 3, &Keep::default());
+            let parts = [Part::of(&all, -100, 100, |_| true).expect("they meet")];
+            let answer = combine(stored(&[("a", 5)], 3), vec![], &parts, 3, &Keep::default());
             assert_eq!((answer.trust.exact, answer.state), (exact, state));
         }
     }
@@ -230,9 +227,9 @@ mod tests {
     #[test]
     fn a_window_that_is_cut_only_bounds() {
         let open = ranking(State::Early, 100, vec![row("x", 100, 100, true)]);
-        let part = Part::of(&open, 50, 200).expect("they meet");
+        let part = Part::of(&open, 50, 200, |_| true).expect("they meet");
         assert_eq!(part.key(b"x"), Estimate { count: 50, low: 0, high: 100 });
         assert_eq!((part.key(b"z"), part.total()), (Estimate::exact(0), 50));
-        assert!(Part::of(&open, 100, 200).is_none());
+        assert!(Part::of(&open, 100, 200, |_| true).is_none());
     }
 }

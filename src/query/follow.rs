@@ -39,7 +39,7 @@ pub struct Follow<'a> {
 }
 
 impl<'a> Follow<'a> {
-    /// Looks a key up. Reads the whole dictionary: O(keys).
+    /// Looks a key up: in some pages of the dictionary's lookup, or without one in all of it, O(keys).
     ///
     /// # Errors
     /// [`QueryError::Store`] when the store cannot be read.
@@ -53,22 +53,31 @@ impl<'a> Follow<'a> {
     /// # Errors
     /// [`QueryError`] when the interval is reversed or the store cannot be read.
     pub fn during(&self, from: i64, to: i64) -> Result<Followed, QueryError> {
+        self.ranked_as(from, to, None)
+    }
+
+    /// As [`during`](Follow::during), with the rank that the key would have if its count were `as_if`: it is counted
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// As for [`during`](Follow::during).
+    pub fn ranked_as(&self, from: i64, to: i64, as_if: Option<u64>) -> Result<Followed, QueryError> {
         let began = Instant::now();
         check(from, to)?;
         let tried = attempt(self.store, &[(from, to)], |catalog, sources| {
             let count = self.id.map_or(Ok(Estimate::exact(0)), |id| count(&sources[0], id))?;
-            let mut ahead = Ahead::of(count.count);
-            let work =
-                if count.count == 0 { Default::default() } else { scan(sources, catalog.keys(), None, &mut ahead)? };
+            let ranked = as_if.unwrap_or(count.count);
+            let mut ahead = Ahead::of(ranked);
+            let work = if ranked == 0 { Default::default() } else { scan(sources, catalog.keys(), None, &mut ahead)? };
             let (ahead, known) = ahead.count(self.store, catalog, self.key)?;
-            Ok((count, ahead, known, work, facts(&sources[0])))
+            Ok((count, (ranked > 0).then_some(ahead + 1), known, work, facts(&sources[0])))
         })?;
-        let (count, ahead, known, work, facts) = &tried.result;
+        let (count, rank, known, work, facts) = &tried.result;
         Ok(Followed {
             window: Window { start: from, end: to },
             state: facts.state,
             count: *count,
-            rank: (count.count > 0).then_some(ahead + 1),
+            rank: *rank,
             total: facts.total,
             trust: Trust::of(&tried, *known, facts.bounded),
             effort: Effort { work: *work, segments: segments(&tried.plans), elapsed: began.elapsed() },
@@ -76,7 +85,7 @@ impl<'a> Follow<'a> {
     }
 }
 
-/// The counts of some keys in an interval, as far as they occur. Reads the whole dictionary: O(keys).
+/// The counts of some keys in an interval, as far as they occur. They are looked up as [`Follow::new`] does.
 ///
 /// # Errors
 /// [`QueryError`] when the interval is reversed or the store cannot be read.
@@ -88,13 +97,8 @@ pub(super) fn counts(
 ) -> Result<Vec<(Vec<u8>, Estimate)>, QueryError> {
     check(from, to)?;
     let tried = attempt(store, &[(from, to)], |catalog, sources| {
-        let mut found = Vec::new();
-        store.keys().for_each(catalog, 0..catalog.keys(), |id, key| {
-            if let Some(key) = key.filter(|key| wanted.contains(key)) {
-                found.push((key.to_vec(), id));
-            }
-        })?;
-        found.into_iter().map(|(key, id)| Ok((key, count(&sources[0], id)?))).collect::<Result<Vec<_>, Unusable>>()
+        let found = store.keys().find_all(catalog, wanted)?.into_iter();
+        found.map(|(key, id)| Ok((key.to_vec(), count(&sources[0], id)?))).collect::<Result<Vec<_>, Unusable>>()
     })?;
     Ok(tried.result)
 }

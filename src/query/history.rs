@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use hitters_dataflows::ranking::State;
+use hitters_dataflows::ranking::{State, Window};
 
 use super::answer::{Answer, Effort, Query, QueryError, Trust, answer, check};
 use super::combine::{self, Part, combine, without_row};
@@ -13,15 +13,29 @@ use super::movers::{Movers, movers};
 use crate::sink::time::Rfc3339;
 use crate::store::catalog::Catalog;
 use crate::store::error::StoreError;
+use crate::store::part::Part as Keys;
 use crate::store::reader::Store;
 
 /// How often a question is tried again because windows were stored meanwhile.
 const MOST_TRIES: usize = 8;
 
-/// A store, a running job, or a job and its store.
+/// A store, a running job, or a job and its store. Clones share all of it.
+#[derive(Clone)]
 pub struct History {
-    store: Option<Store>,
+    store: Option<Arc<Store>>,
     live: Option<Arc<Live>>,
+    beyond: Option<Beyond>,
+}
+
+/// What of a running cluster is not in the stores of all its processes.
+#[derive(Clone)]
+pub struct Beyond {
+    /// All windows that end by then are. The others are taken from the rankings, wherever they are stored.
+    pub from: i64,
+    /// The rankings, of the keys of all processes.
+    pub known: Arc<Known>,
+    /// What they tell.
+    pub knows: Knows,
 }
 
 /// One moment of it.
@@ -31,22 +45,31 @@ struct Moment {
     /// From here on, windows are open.
     open_from: i64,
     length: i64,
+    knows: Knows,
+    /// In a cluster, where [`Beyond`] begins, and which keys are stored here.
+    beyond: Option<(i64, Keys)>,
 }
 
 impl History {
     /// What is in a store that others may write.
     pub fn of_store(store: Store) -> Self {
-        History { store: Some(store), live: None }
+        History { store: Some(Arc::new(store)), live: None, beyond: None }
     }
 
     /// What a running job knows, and has stored.
     pub fn of_job(live: Arc<Live>, store: Option<Store>) -> Self {
-        History { store, live: Some(live) }
+        History { store: store.map(Arc::new), live: Some(live), beyond: None }
+    }
+
+    /// The same, of one process of a running cluster, for the keys that it stores: up to a moment what is stored, and then
+    /// what is known of them. Totals of windows beyond are told by the first process alone, so that they add up.
+    pub fn with_beyond(self, beyond: Beyond) -> Self {
+        History { beyond: Some(beyond), ..self }
     }
 
     /// The store, if there is one.
     pub fn store(&self) -> Option<&Store> {
-        self.store.as_ref()
+        self.store.as_deref()
     }
 
     /// The running job, if there is one.
@@ -59,7 +82,34 @@ impl History {
     /// # Errors
     /// [`StoreError`] when it cannot be read.
     pub fn catalog(&self) -> Result<Option<Arc<Catalog>>, StoreError> {
-        self.store.as_ref().map(Store::catalog).transpose()
+        self.store().map(Store::catalog).transpose()
+    }
+
+    /// Which keys are stored; all when there is no store.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    pub fn part(&self) -> Result<Keys, StoreError> {
+        Ok(self.catalog()?.map_or(Keys::WHOLE, |catalog| *catalog.part()))
+    }
+
+    /// All windows that end by then are in the store; [`i64::MIN`] when none are known to be.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub fn complete_until(&self) -> Result<i64, StoreError> {
+        let told = self.live.as_ref().map_or(i64::MIN, |live| live.known().stored());
+        Ok(self.stored_until()?.map_or(told, |end| end.max(told)))
+    }
+
+    /// What is known of windows that are not stored, by the length of the shortest; in a cluster the first process alone tells
+    /// it, once for all.
+    pub fn known(&self) -> Option<(Arc<Known>, i64)> {
+        let live = self.live.as_ref()?;
+        match &self.beyond {
+            None => Some((live.known(), live.length())),
+            Some(beyond) => (live.knows() != Knows::Elsewhere).then(|| (beyond.known.clone(), live.length())),
+        }
     }
 
     /// From the first to the last moment of all windows, stored, closed and open.
@@ -100,19 +150,24 @@ impl History {
         let (from, to) = (query.from, query.to);
         check(from, to)?;
         let mut found = self.steadily(|moment| {
-            let stored = match &self.store {
-                Some(store) => answer(store, query)?,
+            let stored_to = self.stored_to(from, to);
+            let stored = match self.store() {
+                Some(store) => {
+                    let stored = answer(store, &Query { to: stored_to, ..query.clone() })?;
+                    Answer { window: Window { start: from, end: to }, ..stored }
+                }
                 None => Answer::nothing(from, to),
             };
             let Some(moment) = moment else { return Ok(stored) };
             let parts = moment.parts(from, to);
-            let more = match &self.store {
+            let more = match self.store() {
                 Some(store) if !parts.is_empty() => {
-                    counts(store, &without_row(&stored, &parts, &query.keep), from, to)?
+                    counts(store, &without_row(&stored, &parts, &query.keep), from, stored_to)?
                 }
                 _ => Vec::new(),
             };
-            let mut found = combine(stored, more, &parts, query.k, &query.keep);
+            let total = stored.total + moment.total(&parts);
+            let mut found = Answer { total, ..combine(stored, more, &parts, query.k, &query.keep) };
             if self.doubt(moment, (from, to), &mut found.trust) {
                 found.state = State::Early;
             }
@@ -130,7 +185,7 @@ impl History {
     /// # Errors
     /// [`QueryError`] when the interval is reversed, there is no store, or it cannot be read.
     pub fn movers(&self, query: &Query) -> Result<Movers, QueryError> {
-        let store = self.store.as_ref().ok_or(QueryError::NoStore)?;
+        let store = self.store().ok_or(QueryError::NoStore)?;
         self.steadily(|moment| {
             let mut found = movers(store, query)?;
             if let Some(moment) = moment {
@@ -145,13 +200,18 @@ impl History {
         })
     }
 
-    /// Looks a key up, to follow it. O(keys).
+    /// Looks a key up, to follow it, as [`Follow::new`] does.
     ///
     /// # Errors
     /// [`QueryError::Store`] when the store cannot be read.
     pub fn follow<'a>(&'a self, key: &'a [u8]) -> Result<Following<'a>, QueryError> {
-        let stored = self.store.as_ref().map(|store| Follow::new(store, key)).transpose()?;
+        let stored = self.store().map(|store| Follow::new(store, key)).transpose()?;
         Ok(Following { history: self, key, stored })
+    }
+
+    /// Where the store is asked no further.
+    fn stored_to(&self, from: i64, to: i64) -> i64 {
+        self.beyond.as_ref().map_or(to, |beyond| beyond.from.clamp(from, to))
     }
 
     /// Does `work` at a moment of a running job at which the store stays as it is; without one, just so.
@@ -159,10 +219,16 @@ impl History {
         let Some(live) = &self.live else { return work(None) };
         for _ in 0..MOST_TRIES {
             // A window that is not among the known any more is in the catalog that is read after.
-            let (known, length) = (live.known(), live.length());
-            let catalog = self.catalog()?;
+            let (known, knows) = match &self.beyond {
+                Some(beyond) => (beyond.known.clone(), beyond.knows),
+                None => (live.known(), live.knows()),
+            };
+            let (catalog, length) = (self.catalog()?, live.length());
             let open_from = open_from(&known, catalog.as_deref(), length).unwrap_or(i64::MIN);
-            let moment = Moment { known, catalog, open_from, length };
+            let beyond = self.beyond.as_ref().map(|beyond| beyond.from);
+            let beyond = beyond.zip(catalog.as_ref().map(|catalog| *catalog.part()));
+            let open_from = beyond.map_or(open_from, |(from, _)| open_from.max(from));
+            let moment = Moment { known, catalog, open_from, length, knows, beyond };
             let done = work(Some(&moment))?;
             match (&moment.catalog, &self.catalog()?) {
                 (Some(before), Some(after)) if !Arc::ptr_eq(before, after) => {}
@@ -174,7 +240,8 @@ impl History {
 
     /// Notes what is not known of an interval; whether it reaches into open windows.
     fn doubt(&self, moment: &Moment, (from, to): (i64, i64), trust: &mut Trust) -> bool {
-        if let Some(lost) = moment.known.lost().filter(|lost| from < *lost) {
+        let from = moment.beyond.map_or(from, |(beyond, _)| from.max(beyond));
+        if let Some(lost) = moment.known.lost().filter(|lost| from < *lost && from < to) {
             trust.missing.push(format!("nothing is kept of {} to {}", Rfc3339(from), Rfc3339(lost.min(to))));
         }
         let Some(open_from) = moment.reaches(to) else {
@@ -182,12 +249,14 @@ impl History {
             return false;
         };
         let open_from = Rfc3339(open_from.max(from));
-        match self.live.as_ref().map(|live| live.knows()) {
-            Some(Knows::Closed) => {
+        match moment.knows {
+            Knows::Closed => {
                 trust.missing.push(format!("windows from {open_from} on are open, and there are no early results"));
             }
-            Some(Knows::Stored) => trust.missing.push(format!("windows from {open_from} on are not stored yet")),
-            Some(Knows::Open) | None => {}
+            Knows::Elsewhere => trust.missing.push(format!(
+                "windows from {open_from} on are not stored yet, and process 0, which ranks them, does not tell"
+            )),
+            Knows::Open => {}
         }
         trust.exact = false;
         true
@@ -205,9 +274,27 @@ fn open_from(known: &Known, catalog: Option<&Catalog>, length: i64) -> Option<i6
 impl Moment {
     /// The windows of the shortest length in an interval that are not stored.
     fn parts(&self, from: i64, to: i64) -> Vec<Part<'_>> {
-        let is_stored = |start| self.catalog.as_ref().is_some_and(|catalog| catalog.window(0, start).is_some());
+        let is_stored = |start| match self.beyond {
+            Some((beyond, _)) => start < beyond,
+            None => self.catalog.as_ref().is_some_and(|catalog| catalog.window(0, start).is_some()),
+        };
         let parts = self.known.of_length(self.length).filter(|ranking| !is_stored(ranking.window.start));
-        parts.filter_map(|ranking| Part::of(ranking, from, to)).collect()
+        let mut owner = self.beyond.map(|(_, part)| part.owner());
+        let mut owns = |key: &[u8]| owner.as_mut().is_none_or(|owner| owner.owns(key));
+        parts.filter_map(|ranking| Part::of(ranking, from, to, &mut owns)).collect()
+    }
+
+    /// Whether a key is answered for here.
+    fn owns(&self, key: &[u8]) -> bool {
+        self.beyond.is_none_or(|(_, part)| part.owner().owns(key))
+    }
+
+    /// The total weight of windows that are not stored, unless another process of the cluster tells it.
+    fn total(&self, parts: &[Part<'_>]) -> u128 {
+        match self.beyond {
+            Some((_, part)) if part.number > 0 => 0,
+            _ => parts.iter().map(Part::total).sum(),
+        }
     }
 
     /// The start of the open windows, if an interval that ends there reaches into them.
@@ -229,18 +316,31 @@ impl Following<'_> {
     /// # Errors
     /// [`QueryError`] when the interval is reversed or the store cannot be read.
     pub fn during(&self, from: i64, to: i64) -> Result<Followed, QueryError> {
+        self.ranked_as(from, to, None)
+    }
+
+    /// As [`during`](Following::during), with the rank that the key would have if its count were `as_if`.
+    ///
+    /// # Errors
+    /// As for [`during`](Following::during).
+    pub fn ranked_as(&self, from: i64, to: i64, as_if: Option<u64>) -> Result<Followed, QueryError> {
         check(from, to)?;
         self.history.steadily(|moment| {
             let mut found = match &self.stored {
-                Some(stored) => stored.during(from, to)?,
+                Some(stored) => {
+                    let found = stored.ranked_as(from, self.history.stored_to(from, to), as_if)?;
+                    Followed { window: Window { start: from, end: to }, ..found }
+                }
                 None => nothing(from, to),
             };
             let Some(moment) = moment else { return Ok(found) };
             let parts = moment.parts(from, to);
             if !parts.is_empty() {
-                let estimates = parts.iter().map(|part| part.key(self.key));
-                found.count = combine::sum(std::iter::once(found.count).chain(estimates));
-                found.total += parts.iter().map(Part::total).sum::<u128>();
+                if moment.owns(self.key) {
+                    let estimates = parts.iter().map(|part| part.key(self.key));
+                    found.count = combine::sum(std::iter::once(found.count).chain(estimates));
+                }
+                found.total += moment.total(&parts);
                 found.state = combine::state(found.state, &parts);
                 found.trust.exact &= found.state != State::Early && found.count.low == found.count.high;
                 found.rank = None;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use hitters_dataflows::ranking::{Ranking, State, Window};
+use serde::{Deserialize, Serialize};
 
 use crate::meters::Meters;
 
@@ -23,14 +24,15 @@ pub struct Live {
 }
 
 /// What rankings tell of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Knows {
     /// All windows.
     Open,
     /// Closed windows: there are no early rankings.
     Closed,
-    /// Nothing that is not stored: they are of other keys too than those of the store.
-    Stored,
+    /// Nothing: the first process of the cluster has them.
+    Elsewhere,
 }
 
 /// What was known at one moment.
@@ -42,6 +44,8 @@ pub struct Known {
     closed: usize,
     /// All windows that end by then are in the store.
     stored: i64,
+    /// Windows that are stored are held too.
+    holds_stored: bool,
     /// All windows that end by then are closed, and their rankings were heard, or they are stored.
     settled: i64,
     /// Windows that end by then may be nowhere: there were too many.
@@ -51,16 +55,17 @@ pub struct Known {
 impl Live {
     /// Nothing known yet, of a job whose shortest windows are `length` milliseconds long. `meters` tell its watermark.
     pub fn new(length: i64, knows: Knows, meters: Arc<Meters>) -> Self {
-        let known =
-            Known { windows: BTreeMap::new(), rows: 0, closed: 0, stored: i64::MIN, settled: i64::MIN, lost: i64::MIN };
-        Live { length, knows, meters, known: Mutex::new(Arc::new(known)) }
+        Live { length, knows, meters, known: Mutex::new(Arc::new(Known::nothing())) }
+    }
+
+    /// Windows that are stored stay as long as there is room: other processes of the cluster may not have stored them yet.
+    pub fn holding_stored(self) -> Self {
+        Arc::make_mut(&mut self.lock()).holds_stored = true;
+        self
     }
 
     /// Takes a ranking; it replaces the one before of its window.
     pub fn take(&self, ranking: Arc<Ranking>) {
-        if self.knows == Knows::Stored {
-            return;
-        }
         Arc::make_mut(&mut self.lock()).take(ranking, self.length);
     }
 
@@ -96,13 +101,27 @@ impl Live {
 }
 
 impl Known {
+    /// Nothing at all.
+    fn nothing() -> Self {
+        let never = i64::MIN;
+        let windows = BTreeMap::new();
+        Known { windows, rows: 0, closed: 0, stored: never, holds_stored: false, settled: never, lost: never }
+    }
+
+    /// What another process knew: its rankings, until when windows were settled, and until when they may be nowhere.
+    pub fn of(rankings: impl IntoIterator<Item = Ranking>, settled: Option<i64>, lost: Option<i64>) -> Self {
+        let windows = rankings.into_iter().map(|ranking| (ranking.window, Arc::new(ranking))).collect();
+        let [settled, lost] = [settled, lost].map(|time| time.unwrap_or(i64::MIN));
+        Known { windows, settled, lost, ..Known::nothing() }
+    }
+
     fn take(&mut self, ranking: Arc<Ranking>, shortest: i64) {
         let Window { start, end } = ranking.window;
         if ranking.state != State::Early && end - start == shortest {
             // Windows close by end, then start: with a shortest one, all that end by then have.
             self.settled = self.settled.max(end);
         }
-        if end <= self.stored {
+        if end <= self.stored && !self.holds_stored {
             return;
         }
         self.remove(ranking.window);
@@ -124,6 +143,9 @@ impl Known {
     fn forget(&mut self, until: i64) {
         self.stored = self.stored.max(until);
         self.settled = self.settled.max(until);
+        if self.holds_stored {
+            return;
+        }
         while let Some((&window, _)) = self.windows.first_key_value().filter(|(window, _)| window.end <= until) {
             self.remove(window);
         }
@@ -173,9 +195,14 @@ impl Known {
         (self.settled > i64::MIN).then_some(self.settled)
     }
 
-    /// Windows before this may be neither here nor in the store.
+    /// All windows that end by then are in the store.
+    pub fn stored(&self) -> i64 {
+        self.stored
+    }
+
+    /// Windows before this may be neither here nor in the store, or nor in all stores when those that are stored are held too.
     pub fn lost(&self) -> Option<i64> {
-        (self.lost > self.stored).then_some(self.lost)
+        (self.lost > if self.holds_stored { i64::MIN } else { self.stored }).then_some(self.lost)
     }
 }
 

@@ -1,11 +1,11 @@
 //! Answers of stores that hold different keys, put together.
 //!
 //! Every key is in one store with its whole count, so the best of all are among the best of each: n sorted lists are merged,
-//! totals are added, and nothing else is to be known.
+//! totals are added, and nothing else is to be known. A key's rank is one more than the number of keys ahead of it in each.
 
 use std::cmp::Reverse;
 
-use hitters_dataflows::ranking::Row;
+use hitters_dataflows::ranking::{Estimate, Row};
 
 use super::answer::{Answer, Trust};
 use super::combine::sum;
@@ -17,11 +17,16 @@ pub fn answers(parts: Vec<Answer>, k: usize) -> Option<Answer> {
     parts.into_iter().reduce(|mut all, part| {
         all.rows.extend(part.rows);
         all.rows.sort_unstable_by(Row::by_rank);
-        all.rows.truncate(k);
+        let left_out = all.rows.drain(k.min(all.rows.len())..).map(|row| row.estimate.high).max().unwrap_or(0);
+        all.others = all.others.max(part.others).max(left_out);
         all.total += part.total;
         all.state = all.state.with(part.state);
         all.confidence = all.confidence.min(part.confidence);
         trust(&mut all.trust, part.trust);
+        if !all.trust.exact {
+            let others = all.others;
+            all.rows.iter_mut().for_each(|row| row.certified &= row.estimate.low > others || others == 0);
+        }
         all
     })
 }
@@ -42,7 +47,8 @@ pub fn movers(parts: Vec<Movers>, k: usize) -> Option<Movers> {
     })
 }
 
-/// One key by all who may have counted it; `None` without any. Its rank among all keys is not known to any of them.
+/// One key by all who may have counted it; `None` without any. Its rank among all keys takes another question to each: see
+/// [`rank`].
 pub fn followed(parts: Vec<Followed>) -> Option<Followed> {
     parts.into_iter().reduce(|mut all, part| {
         all.count = sum([all.count, part.count].into_iter());
@@ -52,6 +58,14 @@ pub fn followed(parts: Vec<Followed>) -> Option<Followed> {
         trust(&mut all.trust, part.trust);
         all
     })
+}
+
+/// The rank of a key among the keys of all, each of whom says how many of its own count more than that key's `count`; `None`
+/// when one does not know, or the count has changed since.
+pub fn rank(parts: &[Followed], count: Estimate) -> Option<u64> {
+    let same = sum(parts.iter().map(|part| part.count)) == count;
+    let ahead = parts.iter().map(|part| part.rank.map(|rank| rank - 1)).sum::<Option<u64>>();
+    ahead.filter(|_| same && count.count > 0).map(|ahead| ahead + 1)
 }
 
 fn trust(all: &mut Trust, part: Trust) {

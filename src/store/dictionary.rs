@@ -18,6 +18,8 @@ pub(super) struct Dictionary {
     dir: PathBuf,
     file: File,
     index: Index,
+    /// How many entries the last window had.
+    usual: usize,
     unsynced: bool,
 }
 
@@ -38,7 +40,7 @@ impl Dictionary {
             }
             None => index.push(b""),
         })?;
-        Ok(Dictionary { dir: dir.into(), file, index, unsynced: false })
+        Ok(Dictionary { dir: dir.into(), file, index, usual: 0, unsynced: false })
     }
 
     /// The keys by id.
@@ -57,12 +59,14 @@ impl Dictionary {
         end: u64,
         chunks: &mut Vec<ChunkRecord>,
     ) -> Result<Vec<(u32, u64)>, StoreError> {
-        let (mut entries, mut new) = (Vec::new(), Vec::new());
+        // Windows that follow each other have about as many keys.
+        let (mut entries, mut new) = (Vec::with_capacity(self.usual + self.usual / 8), Vec::new());
         self.index.find(counts.filter(|(_, count)| *count > 0), |row, id| match id {
             Some(id) => entries.push((id, row.count)),
             None => new.push(row),
         });
         self.add(&new, end, &mut entries, chunks)?;
+        self.usual = entries.len();
         order::sort_by_id(&mut entries);
         order::merge_equal(&mut entries, |id| self.index.key(id).to_vec())?;
         Ok(entries)

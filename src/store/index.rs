@@ -1,6 +1,7 @@
 //! From keys to ids, for the writer: every key of the store in memory.
 
 use hitters_dataflows::key::same;
+use hitters_dataflows::prefetch::prefetch;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
 
 /// An empty slot; no key has it, since ids are below `u32::MAX`.
@@ -132,21 +133,21 @@ impl Index {
         }
     }
 
-    /// Where the tag of each of up to [`GROUP`] rows stands, if it does. Reads the slots, and the names that they lead to; the
-    /// reads do not depend on each other, so many are under way at once.
+    /// Where the tag of each of up to [`GROUP`] rows stands, if it does. Asks for the slots, then for the names that they lead
+    /// to, all of them before the first is used.
     pub(super) fn places(&self, group: &[Row<'_>]) -> [usize; GROUP] {
         let mut places = [0; GROUP];
-        let mut sum = 0;
         for (place, row) in places.iter_mut().zip(group) {
             *place = self.home(row.hash);
-            sum ^= self.slots[*place];
+            prefetch(&self.slots[*place]);
         }
         for (place, row) in places.iter_mut().zip(group) {
             *place = self.probe(*place, row.hash);
             let id = self.slots[*place] as u32 as usize;
-            sum ^= self.names.get(id / CHUNK).map_or(0, |names| names[id % CHUNK].0[INLINE].into());
+            if let Some(names) = self.names.get(id / CHUNK) {
+                prefetch(&names[id % CHUNK]);
+            }
         }
-        std::hint::black_box(sum);
         places
     }
 

@@ -1,5 +1,6 @@
 //! The dictionary: keys by id, in chunks.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::sync::{OnceLock, RwLock};
 
 use super::catalog::Catalog;
 use super::error::StoreError;
+use super::lookup::Lookup;
 use super::manifest::ChunkRecord;
 
 /// The file's name.
@@ -129,15 +131,37 @@ impl Keys {
         Ok(())
     }
 
-    /// The id of a key. Reads the whole dictionary: O(keys).
+    /// The id of a key, as [`find_all`](Keys::find_all) finds it.
     ///
     /// # Errors
     /// As for [`Keys::for_each`].
     pub fn find(&self, catalog: &Catalog, wanted: &[u8]) -> Result<Option<u32>, StoreError> {
-        let mut found = None;
-        self.for_each(catalog, 0..catalog.keys(), |id, key| {
-            if key == Some(wanted) {
-                found = Some(id);
+        Ok(self.find_all(catalog, &HashSet::from([wanted]))?.get(wanted).copied())
+    }
+
+    /// The ids of some keys, of those that have one. With a lookup (`keys.lookup`) it reads some pages for each, and the chunks
+    /// that are newer; without, the whole dictionary: O(keys).
+    ///
+    /// # Errors
+    /// As for [`Keys::for_each`].
+    pub fn find_all<'k>(
+        &self,
+        catalog: &Catalog,
+        wanted: &HashSet<&'k [u8]>,
+    ) -> Result<HashMap<&'k [u8], u32>, StoreError> {
+        let lookup = self.path.parent().and_then(|dir| Lookup::open(dir, catalog));
+        let places = lookup.as_ref().and_then(|lookup| {
+            let places = wanted.iter().map(|key| lookup.places(key)).collect::<Option<Vec<_>>>()?;
+            let newer = lookup.keys()..catalog.keys();
+            let mut ids: Vec<u32> = places.into_iter().flatten().filter(|id| *id < newer.start).collect();
+            ids.sort_unstable();
+            Some((ids, newer))
+        });
+        let (ids, newer) = places.unwrap_or((Vec::new(), 0..catalog.keys()));
+        let mut found = HashMap::new();
+        self.for_each(catalog, ids.into_iter().chain(newer), |id, key| {
+            if let Some(key) = key.and_then(|key| wanted.get(key)) {
+                found.insert(*key, id);
             }
         })?;
         Ok(found)

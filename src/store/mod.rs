@@ -14,6 +14,7 @@
 //! DIR/1m/2026-01-01.seg    packs: segments one after the other, those of one level and day (from 1d on: of 64 windows)
 //! DIR/1h/... DIR/4h/... DIR/1d/... DIR/8d/... DIR/64d/...    a compacted pack has its generation in its name:
 //!                          2026-01-01.1.seg
+//! DIR/keys.lookup          from keys to ids; made from the dictionary, and read when a few keys are looked for
 //! DIR/hitters.sqlite       rankings for SQL tools; made from the segments, never read by queries
 //! DIR/lock                 locked (flock) by the process that writes
 //! ```
@@ -60,6 +61,15 @@
 //!             last block is filled up with gaps of 1 and counts of 1
 //! ceiling:    not below the block's highest count: 10 bits m, 6 bits e above them, for m * 2^e
 //! ```
+//!
+//! A **lookup**: a head of 32 bytes, pages of 4096. Its entries ascend: half of a key's hash (rapidhash V3 micro, of seed 0), then
+//! its id as the lower 32 bits.
+//!
+//! ```text
+//! head:  0 8 "hlookup\0"  8 4 version, 1  12 4 number of keys: the first ones  16 4 number of chunks that these are
+//!        20 4 checksum of the checksums of these chunks  24 4 zeros  28 4 checksum of bytes 0..28
+//! page:  511 entries of 8, filled up with ff bytes; 4 checksum of them, 4 zeros
+//! ```
 
 mod best;
 mod cache;
@@ -73,6 +83,7 @@ pub mod export;
 mod index;
 pub mod keys;
 pub mod level;
+mod lookup;
 pub mod manifest;
 mod moving;
 mod order;

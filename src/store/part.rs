@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use hitters_dataflows::shard;
+use hitters_inputs::event::Events;
+
 /// A part of the keys: those of one of several processes, of so many workers each. The seed of their hashes decides which,
 /// so it is kept, and the same in all parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +40,35 @@ impl Part {
         format!("{:08x}", crc32fast::hash(&bytes))
     }
 
+    /// Tells its keys from those of other parts.
+    pub fn owner(&self) -> Owner {
+        Owner { part: *self, hashed: Events::new(self.seed) }
+    }
+
     /// What an answer from this part alone does not know, if it is not all.
     pub fn missing(&self) -> Option<String> {
         (!self.is_whole()).then(|| format!("this store holds the keys of {self} alone"))
+    }
+}
+
+/// Tells the keys of a part from those of others.
+pub struct Owner {
+    part: Part,
+    /// Hashes keys as those of events are.
+    hashed: Events,
+}
+
+impl Owner {
+    /// Whether a key is of the part. O(key length).
+    pub fn owns(&mut self, key: &[u8]) -> bool {
+        if self.part.is_whole() {
+            return true;
+        }
+        let Part { number, of, workers, .. } = self.part;
+        self.hashed.begin(&[], 0, i64::MAX);
+        self.hashed.push(0, 0, 1, key);
+        let hash = self.hashed.iter(&[]).next().map_or(0, |event| event.hash);
+        shard::worker(hash, of as usize * workers as usize) / workers as usize == number as usize
     }
 }
 

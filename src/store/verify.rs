@@ -4,7 +4,7 @@ use super::error::StoreError;
 use super::level::Levels;
 use super::reader::{self, Opened, Store};
 use super::segment::block::Entries;
-use super::tables;
+use super::{lookup, tables};
 
 /// What a store holds, and what of it is damaged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,6 +68,7 @@ pub fn verify(store: &Store) -> Result<Report, StoreError> {
             }
         }
     }
+    report.damaged.extend(lookup::check(store.dir(), &catalog));
     // The tables are compared with segments that are whole.
     match tables::check::structure(store.dir())? {
         Some(what) => report.damaged.push(what),

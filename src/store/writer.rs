@@ -23,7 +23,7 @@ use super::reader::{self, Opened};
 use super::retain::Retention;
 use super::segment::{Segment, encode, for_window, total};
 use super::tables::Tables;
-use super::{rollup, tidy};
+use super::{lookup, rollup, tidy};
 
 /// The one writer of a store. What is put is seen by readers after the next [`publish`](Writer::publish), and stays
 /// through any crash from then on. Memory: every key of the store, about 50 bytes each, and their own where they are longer
@@ -244,6 +244,7 @@ impl Writer {
         self.moving = None;
         self.roll_up(i64::MAX)?;
         self.publish_staged()?;
+        lookup::make(&self.dir, &self.catalog, |id| self.dictionary.index().key(id))?;
         let path = self.dir.join(manifest::NAME);
         manifest::write_slots(&self.manifest, &[0, 1], self.certain)
             .and_then(|()| self.manifest.sync_all())

@@ -77,14 +77,14 @@ pub fn open(dir: &Path) -> Store {
     Store::open(dir, 64 << 20).unwrap()
 }
 
-/// Every file below a directory with its bytes, but for those that hold no history.
+/// Every file below a directory with its bytes, but for those that are made from the others.
 pub fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(files(&path));
-        } else if !path.to_string_lossy().contains(".sqlite") {
+        } else if ![".sqlite", ".lookup"].iter().any(|made| path.to_string_lossy().contains(made)) {
             found.insert(path.clone(), std::fs::read(&path).unwrap());
         }
     }
@@ -136,4 +136,9 @@ pub fn some_days(seed: u64, length: i64, days: i64, keys: u64, events: u64) -> T
         truth.add(start, &format!("key-{key}"), count);
     }
     truth
+}
+
+/// Three days by five minutes.
+pub fn three_days() -> Truth {
+    some_days(11, 5 * MINUTE, 3, 400, 5000)
 }
