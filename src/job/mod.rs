@@ -388,3 +388,14 @@ fn write(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_run_of_one_process_hashes_with_a_seed_of_its_own() {
+        let seeds: std::collections::BTreeSet<u64> = (0..8).map(|_| seed()).collect();
+        assert_eq!(seeds.len(), 8);
+    }
+}

@@ -90,6 +90,13 @@ impl<C: Cells> Counted<C> {
         Estimate { count: estimate.clamp(low, high), low, high }
     }
 
+    /// A key's bounds, of which the lower is certain even where others are but probable.
+    fn certain(&self, hash: u64, key: &[u8]) -> Estimate {
+        let bounds = self.estimate(hash, key);
+        let seen = || self.candidates.find(hash, key).map_or(0, |at| self.candidates.at(at).low());
+        if C::NEVER_UNDER { bounds } else { Estimate { low: seen(), ..bounds } }
+    }
+
     fn tracked(&self, entry: &Entry) -> Estimate {
         if !C::NEVER_UNDER {
             return self.bounds(entry.low(), self.cells.estimate(entry.hash));
@@ -121,8 +128,7 @@ impl<C: Cells> Sketch for Counted<C> {
     fn merge(&mut self, other: &Self) -> Result<(), MergeError> {
         MergeError::check(self.candidates.room(), other.candidates.room())?;
         let total = self.total.checked_add(other.total).ok_or(Overflow)?;
-        let (mine, theirs) =
-            (|hash, key: &[u8]| self.estimate(hash, key), |hash, key: &[u8]| other.estimate(hash, key));
+        let (mine, theirs) = (|hash, key: &[u8]| self.certain(hash, key), |hash, key: &[u8]| other.certain(hash, key));
         let (candidates, dropped) = Entries::sum((&self.candidates, mine), (&other.candidates, theirs))?;
         self.cells.merge(&other.cells)?;
         self.bar = self.bar.saturating_add(other.bar).max(dropped);

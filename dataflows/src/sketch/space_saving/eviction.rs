@@ -3,13 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::admission::Lot;
 use super::bucket::{Bucket, Slot, bucket_of};
 use super::filters::Filters;
 use super::{LONGEST_KEY, SpaceSaving};
 use crate::sketch::Sketch;
-use crate::sketch::mix::mix;
 
 impl SpaceSaving {
+    #[inline(always)]
     pub(super) fn add_untracked(&mut self, tag: u64, key: &[u8], weight: u64) {
         if self.is_exact() && self.has_room(tag, key.len()) {
             return self.insert(tag, key, weight, 0);
@@ -61,36 +62,46 @@ impl SpaceSaving {
     ///
     /// The cells bounded the key before this weight came, and bound all others of theirs still; so bound plus weight is
     /// enough for all of them.
+    #[inline(always)]
     fn compete(&mut self, tag: u64, key: &[u8], weight: u64) {
         let at = bucket_of(tag, self.buckets.len());
         let high = self.filters.bound(at, tag).saturating_add(weight);
-        let bucket = &self.buckets[at];
         let fair = self.fair();
-        let victim = bucket.free().is_none().then(|| bucket.least(fair));
-        let wins = match &victim {
-            Some((_, slot)) => high > slot.high && (high > fair || self.may_replace(tag, weight, slot.low())),
+        let lot = Lot::draw(tag, self.total, weight, high, &mut self.high_bound);
+        // Most end here: having read neither counts nor errors.
+        if high <= fair && !lot.may_win() && self.buckets[at].is_full() {
+            return self.filters.raise(at, tag, high);
+        }
+        self.challenge(at, tag, key, weight, high, lot);
+    }
+
+    /// The rest of [`compete`](Self::compete), for the few. Not inline, which leaves the others shorter.
+    #[inline(never)]
+    fn challenge(&mut self, at: usize, tag: u64, key: &[u8], weight: u64, high: u64, lot: Lot) {
+        let fair = self.fair();
+        let bucket = &self.buckets[at];
+        let victim = bucket.is_full().then(|| bucket.least(fair));
+        let wins = match victim {
+            Some(way) => high > bucket.high(way) && (high > fair || lot.wins_against(bucket.low(way))),
             None => high > self.bar,
         };
         if !wins || key.len() > LONGEST_KEY.min(self.shape.key_room) {
             return self.filters.raise(at, tag, high);
         }
-        if let Some((way, _)) = victim {
+        if let Some(way) = victim {
             self.evict(at, way);
         }
         self.insert(tag, key, high, high - weight);
     }
 
     /// A counter's part of the total. Upper bounds below it may be of strangers' making altogether, so they decide nothing.
-    pub(super) fn fair(&self) -> u64 {
-        u64::try_from(self.total).unwrap_or(u64::MAX) / self.capacity() as u64
-    }
-
-    /// Whether a key may take the counter of one whose certain weight is `low`, while neither bound is above the fair part:
-    /// with probability `weight / low`, so that what is certain is kept as long as it deserves. The draw depends on the
-    /// keys and totals so far alone: the same stream gives the same sketch.
-    fn may_replace(&self, tag: u64, weight: u64, low: u64) -> bool {
-        let draw = || ((u128::from(mix(tag ^ self.total as u64)) * u128::from(low)) >> 64) as u64;
-        low <= weight || draw() < weight
+    #[inline(always)]
+    pub(super) fn fair(&mut self) -> u64 {
+        if self.total >= self.fair.1 {
+            let part = self.total / self.capacity() as u128;
+            self.fair = (u64::try_from(part).unwrap_or(u64::MAX), (part + 1).saturating_mul(self.capacity() as u128));
+        }
+        self.fair.0
     }
 
     /// Takes a counter away; the key's cell remembers how much it may have had.
@@ -153,7 +164,7 @@ mod tests {
     use super::super::Shape;
     use super::*;
     use crate::ranking::Estimate;
-    use crate::sketch::Sketch;
+    use crate::sketch::mix::mix;
 
     fn bounds(low: u64, err: u64, count: u64) -> Estimate {
         Estimate { count, low, high: low + err }

@@ -25,6 +25,7 @@ pub(super) fn merged(a: &SpaceSaving, b: &SpaceSaving) -> Result<SpaceSaving, Me
     let mut sum = SpaceSaving::of_size(a.shape, buckets);
     sum.total = a.total.checked_add(b.total).ok_or(Overflow)?;
     sum.bar = a.bar.max(b.bar);
+    sum.high_bound = a.high_bound.plus(b.high_bound);
     if !(a.is_exact() && b.is_exact()) {
         sum.begin_evicting();
         sum.filters = Filters::sum(&a.filters, &b.filters, buckets);
