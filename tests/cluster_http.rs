@@ -279,8 +279,9 @@ fn any_process_of_a_running_cluster_answers_for_open_windows_too() {
             rows.map(|row| (row["key"].as_str().unwrap().to_string(), row["count"].as_u64().unwrap())).collect();
         assert_eq!((&found, &whole["partial"], &whole["exact"]), (&expected, &false.into(), &false.into()), "{whole}");
         assert_eq!((&whole["intervals"][0]["state"], &whole["missing"]), (&"early".into(), &serde_json::json!([])));
-        let best = ask(*at, "/v1/topk?k=2");
-        assert_eq!((&best["rows"][1]["key"], &best["rows"][1]["certified"]), (&"key-8".into(), &true.into()), "{best}");
+        // Certain once all have stored the closed windows; until then two rows of each may leave too much to others.
+        let best = until(*at, "/v1/topk?k=2", &|answer| answer["rows"][1]["certified"] == true);
+        assert_eq!(best["rows"][1]["key"], "key-8", "{best}");
         // Closed everywhere, and perhaps stored: then the answer is final.
         let closed = until(*at, "/v1/topk?k=9&start=2026-01-01&end=2026-01-01T00:02:00Z", &|a| a["exact"] == true);
         assert_eq!(closed["intervals"][0]["total"], 270);
