@@ -79,7 +79,7 @@ impl fmt::Display for Contest {
     }
 }
 
-/// Updates that a sketch is given at a time, in columns: as many as a job gives.
+/// Updates that a sketch is given at a time, in columns, as a job gives them.
 const BATCH: usize = 8192;
 
 pub fn ours(entry: &SketchEntry, stream: &Stream, memory: usize) -> Contest {

@@ -83,6 +83,17 @@ fn unlisted(ranking: &Ranking) -> u64 {
     ranking.rows.iter().filter(|row| row.certified).map(|row| row.estimate.high).fold(left, u64::min)
 }
 
+/// Keeps the `k` best rows, in order; what those left out count at most.
+pub(super) fn cut(rows: &mut Vec<Row>, k: usize) -> u64 {
+    rows.sort_unstable_by(Row::by_rank);
+    rows.drain(k.min(rows.len())..).map(|row| row.estimate.high).max().unwrap_or(0)
+}
+
+/// Whether no key that counts at most `others` can be above a row.
+pub(super) fn is_above(row: &Row, others: u64) -> bool {
+    row.estimate.low > others || others == 0
+}
+
 /// Adds estimates.
 pub(super) fn sum(estimates: impl Iterator<Item = Estimate>) -> Estimate {
     estimates.fold(Estimate::exact(0), |sum, next| Estimate {
@@ -136,12 +147,10 @@ pub(super) fn combine(
             Row { key, estimate, certified: false }
         })
         .collect();
-    rows.sort_unstable_by(Row::by_rank);
-    let left_out = rows.drain(k.min(rows.len())..).map(|row| row.estimate.high).max().unwrap_or(0);
-    let others = left_out.max(stored.others.saturating_add(hidden));
+    let others = cut(&mut rows, k).max(stored.others.saturating_add(hidden));
     let sure = stored.trust.missing.is_empty();
     for row in &mut rows {
-        row.certified = sure && (row.estimate.low > others || others == 0);
+        row.certified = sure && is_above(row, others);
     }
     let is_exact = |row: &Row| row.certified && row.estimate.low == row.estimate.high;
     let (state, mut trust) = (state(stored.state, parts), stored.trust);

@@ -5,10 +5,10 @@
 
 use std::cmp::Reverse;
 
-use hitters_dataflows::ranking::{Estimate, Row};
+use hitters_dataflows::ranking::Estimate;
 
 use super::answer::{Answer, Trust};
-use super::combine::sum;
+use super::combine::{cut, is_above, sum};
 use super::follow::Followed;
 use super::movers::Movers;
 
@@ -16,16 +16,14 @@ use super::movers::Movers;
 pub fn answers(parts: Vec<Answer>, k: usize) -> Option<Answer> {
     parts.into_iter().reduce(|mut all, part| {
         all.rows.extend(part.rows);
-        all.rows.sort_unstable_by(Row::by_rank);
-        let left_out = all.rows.drain(k.min(all.rows.len())..).map(|row| row.estimate.high).max().unwrap_or(0);
-        all.others = all.others.max(part.others).max(left_out);
+        all.others = all.others.max(part.others).max(cut(&mut all.rows, k));
         all.total += part.total;
         all.state = all.state.with(part.state);
         all.confidence = all.confidence.min(part.confidence);
         trust(&mut all.trust, part.trust);
         if !all.trust.exact {
             let others = all.others;
-            all.rows.iter_mut().for_each(|row| row.certified &= row.estimate.low > others || others == 0);
+            all.rows.iter_mut().for_each(|row| row.certified &= is_above(row, others));
         }
         all
     })

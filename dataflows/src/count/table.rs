@@ -156,6 +156,7 @@ impl Table {
     #[inline]
     fn add_from(&mut self, mut at: usize, tag: u64, weight: u64, key: &[u8]) -> Result<(), CountOverflow> {
         loop {
+            at = self.probe(at, tag);
             let slot = self.slots[at];
             if slot == EMPTY {
                 assert!(self.entries.len() < u32::MAX as usize, "a window's keys on one worker are below 2^32");
@@ -163,15 +164,22 @@ impl Table {
                 self.entries.push(self.arena.entry(weight, key));
                 return Ok(());
             }
-            if is_of(slot, tag) {
-                let entry = self.entries.get_mut(slot as u32);
-                if same(self.arena.key(entry), key) {
-                    entry.count = entry.count.checked_add(weight).ok_or_else(|| CountOverflow { key: key.to_vec() })?;
-                    return Ok(());
-                }
+            let entry = self.entries.get_mut(slot as u32);
+            if same(self.arena.key(entry), key) {
+                entry.count = entry.count.checked_add(weight).ok_or_else(|| CountOverflow { key: key.to_vec() })?;
+                return Ok(());
             }
             at = (at + 1) & (self.slots.len() - 1);
         }
+    }
+
+    /// The first slot from `at` on that is empty or has this tag.
+    #[inline]
+    fn probe(&self, mut at: usize, tag: u64) -> usize {
+        while self.slots[at] != EMPTY && !is_of(self.slots[at], tag) {
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+        at
     }
 
     /// Adds the counts of `other`.
@@ -369,18 +377,11 @@ impl Table {
     /// The first slot that a key with this tag may have, empty or not. Asks for the entry that it names.
     #[inline]
     fn find(&self, tag: u64) -> usize {
-        let mut at = self.home(tag);
-        loop {
-            let slot = self.slots[at];
-            if slot == EMPTY {
-                return at;
-            }
-            if is_of(slot, tag) {
-                prefetch(self.entry(slot));
-                return at;
-            }
-            at = (at + 1) & (self.slots.len() - 1);
+        let at = self.probe(self.home(tag), tag);
+        if self.slots[at] != EMPTY {
+            prefetch(self.entry(self.slots[at]));
         }
+        at
     }
 }
 
