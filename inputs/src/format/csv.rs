@@ -14,7 +14,7 @@ use self::quoted::Quoted;
 use self::record::{Record, measure};
 use super::{Extract, FormatError, Framing, Opened, Parser, Wanted, bom};
 use crate::event::{Events, MAX_RECORD, Reason};
-use crate::scan::{self, WINDOW};
+use crate::scan::{self, Finder, Scan, WINDOW};
 
 pub(crate) use self::record::record_end;
 
@@ -103,16 +103,21 @@ impl Table {
 
     /// Reads the record at the start of a window if it ends in it and holds no quote: its length with its newline, or
     /// `None` for other records.
-    #[inline]
-    fn short<'b>(&self, window: &'b [u8; WINDOW], values: &mut [Option<&'b [u8]>]) -> Option<usize> {
-        let newlines = scan::find(window, b'\n');
+    #[inline(always)]
+    fn short<'b>(
+        &self,
+        finder: impl Finder,
+        window: &'b [u8; WINDOW],
+        values: &mut [Option<&'b [u8]>],
+    ) -> Option<usize> {
+        let newlines = finder.find(window, b'\n');
         let inside = scan::below_lowest(newlines);
-        if newlines == 0 || scan::find(window, b'"') & inside != 0 {
+        if newlines == 0 || finder.find(window, b'"') & inside != 0 {
             return None;
         }
         let newline = newlines.trailing_zeros() as usize;
         let end = newline - usize::from(newline > 0 && window[newline - 1] == b'\r');
-        let mut delimiters = scan::find(window, self.delimiter) & inside;
+        let mut delimiters = finder.find(window, self.delimiter) & inside;
         let (mut column, mut start) = (0, 0);
         values.fill(None);
         for &(at, value) in &self.columns {
@@ -219,15 +224,32 @@ fn field(record: &[u8], start: usize, delimiter: u8) -> Option<(&[u8], usize)> {
 
 impl Parser for Table {
     fn parse(&self, block: &[u8], out: &mut Events) {
-        let mut values = vec![None; self.columns.len()];
-        let mut quoted = Quoted::new(self.delimiter);
+        scan::scan(Parse { table: self, block, out });
+    }
+}
+
+/// The records of a block, to be read.
+struct Parse<'a> {
+    table: &'a Table,
+    block: &'a [u8],
+    out: &'a mut Events,
+}
+
+impl Scan for Parse<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with(self, finder: impl Finder) {
+        let Parse { table, block, out } = self;
+        let mut values = vec![None; table.columns.len()];
+        let mut quoted = Quoted::new(table.delimiter);
         let (mut at, mut quote) = (0, None);
         while at < block.len() {
             if let Some(window) = block[at..].first_chunk()
-                && let Some(length) = self.short(window, &mut values)
+                && let Some(length) = table.short(finder, window, &mut values)
             {
                 if !without_newline(&window[..length]).is_empty() {
-                    self.extract.give(at, &values, out);
+                    table.extract.give(at, &values, out);
                 }
                 at += length;
                 continue;
@@ -237,15 +259,15 @@ impl Parser for Table {
             }
             let newline = memchr(b'\n', &block[at..]).map_or(block.len(), |n| at + n);
             if quote.is_some_and(|quote| quote < newline) {
-                at = self.quoted(block, at, &mut values, &mut quoted, out);
+                at = table.quoted(block, at, &mut values, &mut quoted, out);
                 continue;
             }
             let line = without_newline(&block[at..newline]);
             if line.len() > MAX_RECORD {
                 out.reject(at, Reason::TooLong);
             } else if !line.is_empty() {
-                self.split(line, &mut values);
-                self.extract.give(at, &values, out);
+                table.split(line, &mut values);
+                table.extract.give(at, &values, out);
             }
             at = newline + 1;
         }

@@ -19,6 +19,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use self::names::Names;
+use self::object::Value;
 use self::path::Path;
 use self::scan::Lines;
 use self::shape::Shape;
@@ -71,10 +72,10 @@ impl Ndjson {
 
     /// Sets the values of a record whose wanted values are all at the top and written as they are; `None` for others.
     #[inline]
-    fn plain<'b>(&self, found: &[Option<&'b [u8]>], values: &mut [Option<&'b [u8]>]) -> Option<()> {
+    fn plain<'b>(&self, found: &[Option<Value<'b>>], values: &mut [Option<&'b [u8]>]) -> Option<()> {
         for (value, path) in values.iter_mut().zip(&self.paths) {
             *value = match found[path.literal] {
-                Some(raw) => object::plain(raw)?,
+                Some(value) => value.plain()?,
                 None if path.is_flat() => None,
                 None => return None,
             };
@@ -83,8 +84,9 @@ impl Ndjson {
     }
 
     /// Gives the events of a record that [`Ndjson::plain`] cannot read, and rejects it once if any of them fails.
-    fn nested(&self, at: usize, line: &[u8], found: &[Option<&[u8]>], out: &mut Events) {
-        let rows = match path::rows(&self.paths, found, line.len()) {
+    fn nested(&self, at: usize, line: &[u8], found: &[Option<Value<'_>>], out: &mut Events) {
+        let found: Vec<_> = found.iter().map(|value| value.map(|value| value.raw)).collect();
+        let rows = match path::rows(&self.paths, &found, line.len()) {
             Ok(rows) => rows,
             Err(why) => return out.reject(at, why),
         };
@@ -111,7 +113,7 @@ impl Parser for Ndjson {
         let stops = Stops::of(block);
         let mut scan = Scan {
             lines: Lines::new(block, &stops),
-            is_utf8: std::str::from_utf8(block).is_ok(),
+            is_utf8: stops.is_ascii || std::str::from_utf8(block).is_ok(),
             names: &self.names,
             shape: Shape::default(),
             found: vec![None; self.names.len()],
@@ -146,8 +148,8 @@ struct Scan<'p, 'b> {
     is_utf8: bool,
     names: &'p Names,
     shape: Shape,
-    /// The values of the last line, each as it is written.
-    found: Vec<Option<&'b [u8]>>,
+    /// The values of the last line.
+    found: Vec<Option<Value<'b>>>,
 }
 
 impl<'b> Scan<'_, 'b> {
@@ -175,7 +177,7 @@ impl<'b> Scan<'_, 'b> {
         self.found.fill(None);
         for (name, value) in members {
             if let Some(i) = self.names.find(name.as_bytes(), 0, name.len()) {
-                self.found[i] = Some(value);
+                self.found[i] = Some(Value { raw: value, text: None });
             }
         }
         true

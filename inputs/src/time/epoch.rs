@@ -23,49 +23,61 @@ impl Unit {
     }
 }
 
-/// The first eight digits of the number read last, which most numbers of a log have in common.
-#[derive(Clone, Copy, Debug)]
+/// What the number that was read last begins with, as most numbers of a log do: all but its last four digits.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct First {
-    text: u64,
+    /// The first eight digits and the last four of the first nine, or zeros, which no digits are.
+    text: (u64, u32),
+    /// Their number, times 10,000.
     number: u64,
-}
-
-impl Default for First {
-    fn default() -> Self {
-        First { text: u64::from_le_bytes(*b"00000000"), number: 0 }
-    }
-}
-
-impl First {
-    #[inline]
-    fn read(&mut self, text: u64) -> Option<u64> {
-        if self.text != text {
-            *self = First { text, number: eight_digits(text)? };
-        }
-        Some(self.number)
-    }
 }
 
 /// Reads the two commonest spellings, ten digits (seconds) and thirteen (milliseconds), and nothing else.
 #[inline(always)]
 pub(super) fn fast(text: &[u8], first: &mut First) -> Option<i64> {
-    // The first and the last eight digits overlap.
-    let mut first = || first.read(u64::from_le_bytes(*text.first_chunk()?));
-    let last = || eight_digits(u64::from_le_bytes(*text.last_chunk()?));
     match text.len() {
         13 => {
-            let millis = first()? / 1000 * 100_000_000 + last()?;
+            let text: &[u8; 13] = text.first_chunk()?;
+            let begins = (u64::from_le_bytes(*text.first_chunk()?), u32::from_le_bytes(*text[5..].first_chunk()?));
+            if begins != first.text {
+                *first = First { text: begins, number: nine_digits(text)? * 10_000 };
+            }
+            let millis = first.number + four_digits(u32::from_le_bytes(*text.last_chunk()?))?;
             (millis >= 100_000_000_000).then_some(millis as i64)
         }
-        10 => Some((first()? / 1_000_000 * 100_000_000 + last()?) as i64 * 1000),
+        10 => {
+            // The first and the last eight digits overlap.
+            let begins = eight_digits(u64::from_le_bytes(*text.first_chunk()?))?;
+            let ends = eight_digits(u64::from_le_bytes(*text.last_chunk()?))?;
+            Some((begins / 1_000_000 * 100_000_000 + ends) as i64 * 1000)
+        }
         _ => None,
     }
+}
+
+#[inline(never)]
+fn nine_digits(text: &[u8; 13]) -> Option<u64> {
+    Some(eight_digits(u64::from_le_bytes(*text.first_chunk()?))? * 10 + digit(text[8])?)
 }
 
 #[inline]
 fn digit(byte: u8) -> Option<u64> {
     let digit = byte.wrapping_sub(b'0');
     (digit <= 9).then_some(u64::from(digit))
+}
+
+/// Reads four digits at once, as [`eight_digits`] does.
+#[inline]
+fn four_digits(bytes: u32) -> Option<u64> {
+    const HIGH: u32 = 0xf0f0_f0f0;
+    const ZEROS: u32 = 0x3030_3030;
+    const SIXES: u32 = 0x0606_0606;
+    if bytes & HIGH != ZEROS || (bytes.wrapping_add(SIXES)) & HIGH != ZEROS {
+        return None;
+    }
+    let digits = bytes - ZEROS;
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff;
+    Some(u64::from((pairs * 100 + (pairs >> 16)) & 0xffff))
 }
 
 /// Reads eight digits at once, the first in the lowest byte: neighbours are added in pairs, three times.

@@ -35,6 +35,24 @@ pub(super) fn elements(raw: &[u8]) -> Vec<&[u8]> {
     }
 }
 
+/// A value as it is written, and the text for which it counts if that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Value<'a> {
+    pub(super) raw: &'a [u8],
+    pub(super) text: Option<&'a [u8]>,
+}
+
+impl<'a> Value<'a> {
+    /// As [`plain`].
+    #[inline]
+    pub(super) fn plain(self) -> Option<Option<&'a [u8]>> {
+        match self.text {
+            Some(text) => Some(Some(text)),
+            None => plain(self.raw),
+        }
+    }
+}
+
 /// The text for which a value counts, when it is there as it is: `Some(None)` for `null`, `None` when it takes work.
 #[inline]
 pub(super) fn plain(raw: &[u8]) -> Option<Option<&[u8]>> {

@@ -6,6 +6,7 @@
 
 use super::MAX_DEPTH;
 use super::names::Names;
+use super::object::Value;
 use super::shape::Shape;
 use super::stops::Stops;
 
@@ -30,7 +31,7 @@ impl<'a> Lines<'a> {
         self,
         at: usize,
         names: &Names,
-        found: &mut [Option<&'a [u8]>],
+        found: &mut [Option<Value<'a>>],
         shape: &mut Shape,
     ) -> Option<usize> {
         let (block, mut lead) = (self.block, at);
@@ -45,7 +46,7 @@ impl<'a> Lines<'a> {
                 shape.learn(block, lead, start, name);
                 lead = self.value(start, MAX_DEPTH - 1)?;
                 if let Some(name) = name {
-                    found[name] = Some(&block[start..lead]);
+                    found[name] = Some(self.written(start, lead));
                 }
                 let (next, more) = more(block, lead, b'}')?;
                 at = next;
@@ -59,6 +60,18 @@ impl<'a> Lines<'a> {
         Some(end)
     }
 
+    /// The value that was found to end at `end`.
+    #[inline(always)]
+    pub(super) fn written(self, at: usize, end: usize) -> Value<'a> {
+        let raw = &self.block[at..end];
+        let text = match raw {
+            [b'"', text @ .., b'"'] => Some(text).filter(|_| self.stops.strings.next(at + 1) == end - 1),
+            [b'-' | b'0'..=b'9', ..] => Some(raw),
+            _ => None,
+        };
+        Value { raw, text }
+    }
+
     /// Where the line ends, if it is `at`.
     #[inline]
     pub(super) fn end(self, at: usize) -> Option<usize> {
@@ -69,7 +82,7 @@ impl<'a> Lines<'a> {
     #[inline]
     fn name(self, at: usize) -> Option<(usize, usize)> {
         let block = self.block;
-        let end = self.stops.next(byte(block, at, b'"')?);
+        let end = self.stops.strings.next(byte(block, at, b'"')?);
         let colon = blanks(block, byte(block, end, b'"')?);
         Some((end, blanks(block, byte(block, colon, b':')?)))
     }
@@ -79,7 +92,7 @@ impl<'a> Lines<'a> {
     pub(super) fn value(self, at: usize, depth: usize) -> Option<usize> {
         match *self.block.get(at)? {
             b'"' => self.string(at + 1),
-            b'-' | b'0'..=b'9' => number(self.block, at),
+            b'-' | b'0'..=b'9' => self.number(at),
             _ => self.other(at, depth),
         }
     }
@@ -126,10 +139,45 @@ impl<'a> Lines<'a> {
         }
     }
 
+    #[inline(always)]
+    fn number(self, at: usize) -> Option<usize> {
+        let start = at + usize::from(self.block[at] == b'-');
+        let whole = self.digits(start)?;
+        if self.block[start] == b'0' && whole > start + 1 {
+            return None;
+        }
+        match self.block.get(whole) {
+            Some(b'.' | b'e' | b'E') => self.fraction(whole),
+            _ => Some(whole),
+        }
+    }
+
+    /// What follows the whole part of a number: a fraction, an exponent, or both.
+    #[cold]
+    fn fraction(self, whole: usize) -> Option<usize> {
+        let at = match self.block.get(whole) {
+            Some(b'.') => self.digits(whole + 1)?,
+            _ => whole,
+        };
+        match self.block.get(at) {
+            Some(b'e' | b'E') => match self.block.get(at + 1) {
+                Some(b'+' | b'-') => self.digits(at + 2),
+                _ => self.digits(at + 1),
+            },
+            _ => Some(at),
+        }
+    }
+
+    /// One digit or more.
+    #[inline(always)]
+    fn digits(self, at: usize) -> Option<usize> {
+        Some(self.stops.digits.next(at)).filter(|end| *end > at)
+    }
+
     /// A string from behind its opening quote.
     #[inline(always)]
     fn string(self, at: usize) -> Option<usize> {
-        let end = self.stops.next(at);
+        let end = self.stops.strings.next(at);
         if self.block.get(end) == Some(&b'"') { Some(end + 1) } else { self.string_with_escapes(end) }
     }
 
@@ -139,7 +187,7 @@ impl<'a> Lines<'a> {
         loop {
             match *self.block.get(at)? {
                 b'"' => return Some(at + 1),
-                b'\\' => at = self.stops.next(escape(self.block, at + 1)?),
+                b'\\' => at = self.stops.strings.next(escape(self.block, at + 1)?),
                 _ => return None,
             }
         }
@@ -172,62 +220,6 @@ fn more(block: &[u8], at: usize, end: u8) -> Option<(usize, bool)> {
 
 fn word(block: &[u8], at: usize, word: &[u8]) -> Option<usize> {
     block[at..].starts_with(word).then_some(at + word.len())
-}
-
-/// One digit or more.
-#[inline(always)]
-fn digits(block: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    while let Some(eight) = block.get(at..).and_then(|rest| rest.first_chunk()) {
-        let others = no_digits(u64::from_le_bytes(*eight));
-        if others != 0 {
-            at += others.trailing_zeros() as usize / 8;
-            return (at > from).then_some(at);
-        }
-        at += 8;
-    }
-    while let Some(b'0'..=b'9') = block.get(at) {
-        at += 1;
-    }
-    (at > from).then_some(at)
-}
-
-/// The highest bit of each of eight bytes that is no digit.
-#[inline]
-fn no_digits(bytes: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let value = bytes ^ (ONES * b'0' as u64);
-    // From 10 on, the highest bit is set by the sum or was there before.
-    (((value & (ONES * 0x7f)) + ONES * (0x80 - 10)) | value) & (ONES * 0x80)
-}
-
-#[inline(always)]
-fn number(block: &[u8], at: usize) -> Option<usize> {
-    let start = at + usize::from(block[at] == b'-');
-    let whole = digits(block, start)?;
-    if block[start] == b'0' && whole > start + 1 {
-        return None;
-    }
-    match block.get(whole) {
-        Some(b'.' | b'e' | b'E') => fraction(block, whole),
-        _ => Some(whole),
-    }
-}
-
-/// What follows the whole part of a number: a fraction, an exponent, or both.
-#[cold]
-fn fraction(block: &[u8], whole: usize) -> Option<usize> {
-    let at = match block.get(whole) {
-        Some(b'.') => digits(block, whole + 1)?,
-        _ => whole,
-    };
-    match block.get(at) {
-        Some(b'e' | b'E') => match block.get(at + 1) {
-            Some(b'+' | b'-') => digits(block, at + 2),
-            _ => digits(block, at + 1),
-        },
-        _ => Some(at),
-    }
 }
 
 /// What follows a backslash.

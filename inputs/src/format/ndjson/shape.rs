@@ -4,6 +4,7 @@
 //! only the values are left to be read.
 
 use super::MAX_DEPTH;
+use super::object::Value;
 use super::scan::Lines;
 
 /// How many bytes of a lead are compared at once.
@@ -53,13 +54,13 @@ impl Shape {
 
     /// Finds the wanted members of the line at `at` if it has this shape, and where it ends.
     #[inline]
-    pub(super) fn follow<'a>(&self, lines: Lines<'a>, at: usize, found: &mut [Option<&'a [u8]>]) -> Option<usize> {
+    pub(super) fn follow<'a>(&self, lines: Lines<'a>, at: usize, found: &mut [Option<Value<'a>>]) -> Option<usize> {
         let (tail, mut at) = (self.tail?, at);
         for Member { lead, wanted } in &self.members {
             at = lead.pass(lines.block, at)?;
             let end = lines.value(at, MAX_DEPTH - 1)?;
             if let Some(wanted) = *wanted {
-                found[wanted] = Some(&lines.block[at..end]);
+                found[wanted] = Some(lines.written(at, end));
             }
             at = end;
         }

@@ -1,26 +1,33 @@
-//! Where strings may end: all quotes, backslashes and control characters of a block, found before it is read.
+//! Where strings and digits may end: all quotes, backslashes and control characters of a block, and all that is no digit,
+//! found before it is read.
 //!
 //! The idea of finding what structures JSON by comparing many bytes at once, and of walking the bits: Langdale and
 //! Lemire, "Parsing Gigabytes of JSON per Second", VLDB Journal 28(6), 2019.
 
-use crate::scan::{self, WINDOW};
+use crate::scan::{Finder, Scan, WINDOW, scan};
 
-/// A bit for every byte of a block.
-pub(super) struct Stops(Vec<u64>);
+/// What there is to know of the bytes of a block before it is read.
+pub(super) struct Stops {
+    /// Where strings may end.
+    pub(super) strings: Places,
+    /// Where digits end.
+    pub(super) digits: Places,
+    /// Whether all bytes are ASCII.
+    pub(super) is_ascii: bool,
+}
 
 impl Stops {
     /// Finds the stops of a block. Its end counts as one. O(block).
     pub(super) fn of(block: &[u8]) -> Self {
-        let (windows, rest) = block.as_chunks::<WINDOW>();
-        let mut last = [0; WINDOW];
-        last[..rest.len()].copy_from_slice(rest);
-        let mut words = Vec::with_capacity(windows.len() + 2);
-        words.extend(windows.iter().chain([&last]).map(stops));
-        words.push(u64::MAX);
-        Stops(words)
+        scan(Find { block })
     }
+}
 
-    /// The first stop at `at` or after it, which must be in the block or its end.
+/// A bit for every byte of a block.
+pub(super) struct Places(Vec<u64>);
+
+impl Places {
+    /// The first place at `at` or after it, which must be in the block or its end.
     #[inline(always)]
     pub(super) fn next(&self, at: usize) -> usize {
         let (word, bit) = (at / WINDOW, at % WINDOW);
@@ -38,9 +45,30 @@ impl Stops {
     }
 }
 
-#[inline(always)]
-fn stops(window: &[u8; WINDOW]) -> u64 {
-    scan::find(window, b'"') | scan::find(window, b'\\') | scan::up_to(window, 0x1f)
+/// A block whose stops are to be found.
+struct Find<'b> {
+    block: &'b [u8],
+}
+
+impl Scan for Find<'_> {
+    type Output = Stops;
+
+    #[inline(always)]
+    fn with(self, finder: impl Finder) -> Stops {
+        let (windows, rest) = self.block.as_chunks::<WINDOW>();
+        let mut last = [0; WINDOW];
+        last[..rest.len()].copy_from_slice(rest);
+        let mut strings = vec![u64::MAX; windows.len() + 2];
+        let mut digits = strings.clone();
+        let mut others = 0;
+        for (at, (strings, digits)) in strings.iter_mut().zip(&mut digits).take(windows.len() + 1).enumerate() {
+            let window = windows.get(at).unwrap_or(&last);
+            *strings = finder.find(window, b'"') | finder.find(window, b'\\') | finder.up_to(window, 0x1f);
+            *digits = finder.up_to(window, b'/') | !finder.up_to(window, b'9');
+            others |= !finder.up_to(window, 0x7f);
+        }
+        Stops { strings: Places(strings), digits: Places(digits), is_ascii: others == 0 }
+    }
 }
 
 #[cfg(test)]
@@ -50,13 +78,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_next_stop_is_that_of_a_walk(block in prop::collection::vec(prop_oneof![8 => 0x20u8.., 1 => 0u8..0x30], 0..300)) {
+        fn the_next_stop_is_that_of_a_walk(block in prop::collection::vec(prop_oneof![8 => 0x20u8.., 1 => 0u8..0x30, 8 => 0x30u8..0x3a], 0..300)) {
             let stops = Stops::of(&block);
-            let is_stop = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+            let ends_string = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+            let is_no_digit = |byte: &u8| !byte.is_ascii_digit();
             for at in 0..=block.len() {
-                let walked = block[at..].iter().position(is_stop).map_or(block.len(), |n| at + n);
-                prop_assert_eq!(stops.next(at), walked);
+                let walk = |ends: &dyn Fn(&u8) -> bool| block[at..].iter().position(ends).map_or(block.len(), |n| at + n);
+                prop_assert_eq!(stops.strings.next(at), walk(&ends_string));
+                prop_assert_eq!(stops.digits.next(at), walk(&is_no_digit));
             }
+            prop_assert_eq!(stops.is_ascii, block.is_ascii());
         }
     }
 }

@@ -198,6 +198,10 @@ fn both_ways(line: &[u8]) -> Result<(), TestCaseError> {
         found
     });
     if scanned.is_some() {
+        for value in fast.iter().flatten().filter(|value: &&object::Value<'_>| value.text.is_some()) {
+            prop_assert_eq!(Some(value.text), object::plain(value.raw));
+        }
+        let fast: Vec<_> = fast.iter().map(|value| value.map(|value| value.raw)).collect();
         prop_assert_eq!(Some(fast), slow.clone(), "{}", String::from_utf8_lossy(line));
     }
     let value: Option<serde_json::Value> = serde_json::from_slice(line).ok().filter(serde_json::Value::is_object);
