@@ -4,6 +4,7 @@
 //! `cargo bench -- --events 20M` takes more.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use hitters::generate::{self, GenerateArgs};
 use hitters::quantity;
 use hitters_dataflows::count::open::{CountSettings, OpenWindows};
 use hitters_dataflows::count::table::Table;
-use hitters_dataflows::ingest::{Event, Ingest, IngestSettings};
+use hitters_dataflows::ingest::{Batch, Event, Ingest, IngestSettings};
 use hitters_dataflows::job::{self, Intake, JobSettings, Step};
 use hitters_dataflows::mark::Mark;
 use hitters_dataflows::operators::JobError;
@@ -131,8 +132,27 @@ impl Input {
         blocks.collect()
     }
 
-    fn iter(&self) -> impl Iterator<Item = Event<'_>> + Clone {
-        self.events.iter(&self.block).map(|e| Event { time: e.time, weight: e.weight, hash: e.hash, key: e.key })
+    fn iter(&self) -> impl Iterator<Item = Event<'_>> {
+        (0..self.len()).map(|number| self.event(number))
+    }
+}
+
+impl Batch for Input {
+    fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    fn times(&self) -> RangeInclusive<i64> {
+        self.events.times()
+    }
+
+    fn hash(&self, number: usize) -> u64 {
+        self.events.hash(number)
+    }
+
+    fn event(&self, number: usize) -> Event<'_> {
+        let event = self.events.event(number, &self.block);
+        Event { time: event.time, weight: event.weight, hash: event.hash, key: event.key }
     }
 }
 
@@ -150,7 +170,7 @@ fn stages(name: &str, input: &Input) {
     let settings = IngestSettings { windows: windows(), exact: true, sketch: None };
     let combined = || {
         let mut ingest = Ingest::new(&settings, 0, 2);
-        ingest.add_all(None, input.events.times(), input.iter(), |_, _| {});
+        ingest.add_all(None, input, |_, _| {});
         ingest.marked(Mark::Done, true).expect("no count overflows")
     };
     report(&format!("combine and pack, {name}"), count, 0, || timed(combined));
@@ -209,7 +229,7 @@ impl Intake for Parsed {
 
     fn settle(&mut self, ingest: &mut Ingest) -> Mark {
         if let Some(block) = self.blocks.get(self.next) {
-            ingest.add_all(None, block.events.times(), block.iter(), |_, _| {});
+            ingest.add_all(None, block, |_, _| {});
             self.next += self.step;
         }
         Mark::At(i64::MIN)

@@ -228,20 +228,37 @@ impl Events {
         self.lowest..=self.highest
     }
 
+    /// The hash of the key of the `number`-th event.
+    ///
+    /// # Panics
+    /// When there are not that many events.
+    #[inline]
+    pub fn hash(&self, number: usize) -> u64 {
+        self.rows[number].hash
+    }
+
+    /// The `number`-th event of the `block` that was read, in the order of its records.
+    ///
+    /// # Panics
+    /// When there are not that many events, or the block is another one.
+    #[inline]
+    pub fn event<'a>(&'a self, number: usize, block: &'a [u8]) -> Event<'a> {
+        let Row { time, hash, record, key, key_length } = self.rows[number];
+        let weight = self.weights.get(number).copied().unwrap_or(1);
+        let (key, length) = (key as usize, key_length as usize);
+        let key = match key.checked_sub(self.block.len()) {
+            Some(own) if length > 0 => &self.keys[own..][..length],
+            Some(_) => &[],
+            None => &block[key..][..length],
+        };
+        Event { time, weight, hash, key, at: record }
+    }
+
     /// The events of the `block` that was read, in the order of their records.
     ///
     /// # Panics
     /// When the block is another one.
     pub fn iter<'a>(&'a self, block: &'a [u8]) -> impl Iterator<Item = Event<'a>> + Clone {
-        self.rows.iter().enumerate().map(|(number, &Row { time, hash, record, key, key_length })| {
-            let weight = self.weights.get(number).copied().unwrap_or(1);
-            let (key, length) = (key as usize, key_length as usize);
-            let key = match key.checked_sub(self.block.len()) {
-                Some(own) if length > 0 => &self.keys[own..][..length],
-                Some(_) => &[],
-                None => &block[key..][..length],
-            };
-            Event { time, weight, hash, key, at: record }
-        })
+        (0..self.len()).map(|number| self.event(number, block))
     }
 }

@@ -1,9 +1,10 @@
 //! A worker's intake: parsed blocks are judged and go into the dataflow; what is rejected is counted and written down.
 
+use std::ops::RangeInclusive;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 
-use hitters_dataflows::ingest::{Event, Ingest};
+use hitters_dataflows::ingest::{self, Event, Ingest};
 use hitters_dataflows::job::{self, Step};
 use hitters_dataflows::mark::Mark;
 use hitters_inputs::event::Reason;
@@ -98,8 +99,7 @@ impl Tally {
             self.meters.add_rejected(rejected.why);
             self.write(rejected.why, None, batch, rejected.at);
         }
-        let events = batch.iter().map(|e| Event { time: e.time, weight: e.weight, hash: e.hash, key: e.key });
-        ingest.add_all(batch.before.highest, batch.events.times(), events, |number, length| {
+        ingest.add_all(batch.before.highest, &Taken(batch), |number, length| {
             self.meters.add_late(length, 1);
             self.write(Reason::Late, Some(length), batch, batch.events.record_of(number));
         });
@@ -116,5 +116,29 @@ impl Tally {
     fn fail(&self, error: RunError) {
         // A receiver that is gone has ended the run already.
         let _ = self.news.send(News::Failed(error));
+    }
+}
+
+/// A block of events as the dataflow takes them.
+struct Taken<'a>(&'a Batch<'a>);
+
+impl ingest::Batch for Taken<'_> {
+    fn len(&self) -> usize {
+        self.0.events.len()
+    }
+
+    fn times(&self) -> RangeInclusive<i64> {
+        self.0.events.times()
+    }
+
+    #[inline]
+    fn hash(&self, number: usize) -> u64 {
+        self.0.events.hash(number)
+    }
+
+    #[inline]
+    fn event(&self, number: usize) -> Event<'_> {
+        let event = self.0.event(number);
+        Event { time: event.time, weight: event.weight, hash: event.hash, key: event.key }
     }
 }

@@ -2,9 +2,11 @@
 //! further. This also takes the skew off the exchange, exactly.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
-use super::Event;
+use super::{Batch, Event};
 use crate::key::same;
+use crate::pages::with_large_pages;
 use crate::prefetch::prefetch;
 use crate::window::Slot;
 
@@ -28,63 +30,6 @@ const MOST_CREDIT: u32 = 64;
 #[inline]
 fn mixer(slot: Slot) -> u64 {
     slot.to_word().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40
-}
-
-/// Events of one slot that are added together, and where their keys belong.
-pub(super) struct Group<'a> {
-    slot: Slot,
-    events: [Event<'a>; GROUP],
-    places: [u32; GROUP],
-    len: usize,
-}
-
-impl Default for Group<'_> {
-    fn default() -> Self {
-        let nothing = Event { time: 0, weight: 0, hash: 0, key: &[] };
-        Group { slot: Slot::from_word(0), events: [nothing; GROUP], places: [0; GROUP], len: 0 }
-    }
-}
-
-impl<'a> Group<'a> {
-    /// Whether an event of this slot can be pushed.
-    #[inline]
-    pub(super) fn has_room(&self, slot: Slot) -> bool {
-        self.len == 0 || self.len < GROUP && self.slot == slot
-    }
-
-    /// Puts an event into the group, which must have room, and asks for its place, so that it is there soon after.
-    #[inline]
-    pub(super) fn push(&mut self, slot: Slot, event: Event<'a>, combine: &Combine) {
-        let place = (event.hash ^ mixer(slot)) as usize % PLACES;
-        if !combine.passing {
-            prefetch(&combine.places[place]);
-        }
-        self.slot = slot;
-        self.events[self.len] = event;
-        self.places[self.len] = place as u32;
-        self.len += 1;
-    }
-}
-
-/// Two groups that take turns: while one is filled, the places of the other are on their way.
-#[derive(Default)]
-pub(super) struct Groups<'a> {
-    groups: [Group<'a>; 2],
-    filling: usize,
-}
-
-impl<'a> Groups<'a> {
-    #[inline]
-    pub(super) fn filling(&mut self) -> &mut Group<'a> {
-        &mut self.groups[self.filling & 1]
-    }
-
-    /// Goes on to fill the other group, and gives it to be emptied before.
-    #[inline]
-    pub(super) fn turn(&mut self) -> &mut Group<'a> {
-        self.filling ^= 1;
-        self.filling()
-    }
 }
 
 /// Fills one cache line.
@@ -118,8 +63,10 @@ pub(super) struct Combine {
 impl Combine {
     pub(super) fn new() -> Self {
         let empty = Place { slot: Slot::from_word(0), hash: 0, weight: 0, used: 0, credit: 0, key: [0; INLINE] };
+        let mut places = with_large_pages(PLACES);
+        places.resize(PLACES, empty);
         Combine {
-            places: vec![empty; PLACES],
+            places,
             long: vec![Vec::new(); PLACES],
             trial: TRIAL,
             met: 0,
@@ -129,34 +76,78 @@ impl Combine {
         }
     }
 
-    /// Adds the events of a group and empties it; `give` gets what can be combined no further.
-    ///
+    /// Adds so many events of a batch: `pick` tells of each which it is, and of which slot. `give` gets what can be combined
+    /// no further.
+    pub(super) fn add_all(
+        &mut self,
+        batch: &impl Batch,
+        picked: usize,
+        pick: impl Fn(usize) -> (Slot, usize),
+        mut give: impl FnMut(Slot, u64, u64, &[u8]),
+    ) {
+        // Two groups take turns: while one is added, the places of the other are on their way.
+        let mut places = [[0; GROUP]; 2];
+        let group = |from: usize| from.min(picked)..(from + GROUP).min(picked);
+        self.ask(batch, group(0), &pick, &mut places[0]);
+        for from in (0..picked).step_by(GROUP) {
+            let turn = (from / GROUP) & 1;
+            self.ask(batch, group(from + GROUP), &pick, &mut places[turn ^ 1]);
+            self.add_group(batch, group(from), &pick, &places[turn], &mut give);
+        }
+    }
+
+    /// Finds the places of a group of events, and asks for them, so that they are there soon after.
+    #[inline(always)]
+    fn ask(
+        &self,
+        batch: &impl Batch,
+        group: Range<usize>,
+        pick: &impl Fn(usize) -> (Slot, usize),
+        places: &mut [u32; GROUP],
+    ) {
+        for (place, at) in places.iter_mut().zip(group) {
+            let (slot, number) = pick(at);
+            *place = (batch.hash(number) ^ mixer(slot)) as u32 % PLACES as u32;
+            if !self.passing {
+                prefetch(&self.places[*place as usize]);
+            }
+        }
+    }
+
     /// Those that will meet their key are added first. Telling them apart takes no branches, which could only be guessed,
     /// and leaves both loops with branches that mostly go one way.
-    pub(super) fn add_group(&mut self, group: &mut Group<'_>, mut give: impl FnMut(Slot, u64, u64, &[u8])) {
-        let (slot, len) = (group.slot, std::mem::take(&mut group.len).min(GROUP));
-        self.trial = self.trial.saturating_sub(len as u32);
+    #[inline(always)]
+    fn add_group(
+        &mut self,
+        batch: &impl Batch,
+        group: Range<usize>,
+        pick: &impl Fn(usize) -> (Slot, usize),
+        places: &[u32; GROUP],
+        mut give: impl FnMut(Slot, u64, u64, &[u8]),
+    ) {
+        self.trial = self.trial.saturating_sub(group.len() as u32);
         if self.trial == 0 {
             self.decide(&mut give);
         }
         if self.passing {
-            let events = &group.events[..len];
-            return events.iter().for_each(|event| give(slot, event.hash, event.weight, event.key));
+            return group.map(pick).for_each(|(slot, number)| {
+                let event = batch.event(number);
+                give(slot, event.hash, event.weight, event.key);
+            });
         }
         let (mut known, mut strangers) = ([0; GROUP], [0; GROUP]);
         let (mut knowns, mut others) = (0, 0);
-        for i in 0..len {
-            let place = &self.places[group.places[i] as usize % PLACES];
-            let meets = (place.hash == group.events[i].hash) & (place.slot == slot);
+        for (i, at) in group.clone().enumerate() {
+            let (slot, number) = pick(at);
+            let place = &self.places[places[i] as usize];
+            let meets = (place.hash == batch.hash(number)) & (place.slot == slot);
             (known[knowns], strangers[others]) = (i, i);
             knowns += usize::from(meets);
             others += usize::from(!meets);
         }
-        for &i in &known[..knowns] {
-            self.add(slot, group.places[i] as usize % PLACES, &group.events[i], &mut give);
-        }
-        for &i in &strangers[..others] {
-            self.add(slot, group.places[i] as usize % PLACES, &group.events[i], &mut give);
+        for &i in known[..knowns].iter().chain(&strangers[..others]) {
+            let (slot, number) = pick(group.start + i);
+            self.add(slot, places[i] as usize, &batch.event(number), &mut give);
         }
         self.met += knowns as u32;
     }
@@ -238,6 +229,27 @@ mod tests {
     use super::*;
     use std::collections::HashMap;
 
+    /// One event.
+    struct One<'a>(Event<'a>);
+
+    impl Batch for One<'_> {
+        fn len(&self) -> usize {
+            1
+        }
+
+        fn times(&self) -> std::ops::RangeInclusive<i64> {
+            self.0.time..=self.0.time
+        }
+
+        fn hash(&self, _: usize) -> u64 {
+            self.0.hash
+        }
+
+        fn event(&self, _: usize) -> Event<'_> {
+            self.0
+        }
+    }
+
     fn add(
         combine: &mut Combine,
         slot: Slot,
@@ -246,9 +258,7 @@ mod tests {
         key: &[u8],
         give: impl FnMut(Slot, u64, u64, &[u8]),
     ) {
-        let mut group = Group::default();
-        group.push(slot, Event { time: 0, weight, hash, key }, combine);
-        combine.add_group(&mut group, give);
+        combine.add_all(&One(Event { time: 0, weight, hash, key }), 1, |_| (slot, 0), give);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::mark::Mark;
 use crate::parcel::Parcel;
 use crate::sketch::AnySketch;
 use crate::window::{Judge, Judgement, Slot, Windows};
-use combine::{Combine, Group, Groups};
+use combine::Combine;
 use outbox::Outbox;
 use sketches::Sketches;
 pub use sketches::Summary;
@@ -41,9 +41,37 @@ pub struct Event<'a> {
     pub key: &'a [u8],
 }
 
+/// The events of one block of a partition, in order, by their numbers from 0.
+pub trait Batch {
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A range of times that none of them is outside of.
+    fn times(&self) -> RangeInclusive<i64>;
+
+    /// The hash of an event's key alone.
+    ///
+    /// # Panics
+    /// When there are not that many events.
+    fn hash(&self, number: usize) -> u64;
+
+    /// An event.
+    ///
+    /// # Panics
+    /// When there are not that many events.
+    fn event(&self, number: usize) -> Event<'_>;
+}
+
 /// One worker's events on their way into the dataflow.
 pub struct Ingest {
     judge: Judge,
+    /// Where the events of a batch belong that were judged one by one, and their numbers.
+    judged: Vec<(Slot, usize)>,
     combine: Combine,
     outbox: Outbox,
     sketches: Option<Sketches>,
@@ -58,7 +86,8 @@ impl Ingest {
         // What only sketches take goes to no one else.
         let workers = if settings.exact { workers } else { 1 };
         let outbox = Outbox::new(me, workers, settings.windows.lengths.len());
-        Ingest { judge: Judge::new(settings.windows.clone()), combine: Combine::new(), outbox, sketches }
+        let judge = Judge::new(settings.windows.clone());
+        Ingest { judge, judged: Vec::new(), combine: Combine::new(), outbox, sketches }
     }
 
     /// The windows that events are judged by.
@@ -66,59 +95,22 @@ impl Ingest {
         self.judge.windows()
     }
 
-    /// Takes events of one partition, in order, none of them outside of `times`; `highest` is the latest event time before
-    /// the first. Calls `too_late` with the number of the event and of the window length for which it is rejected.
-    pub fn add_all<'a>(
-        &mut self,
-        highest: Option<i64>,
-        times: RangeInclusive<i64>,
-        events: impl Iterator<Item = Event<'a>> + Clone,
-        too_late: impl FnMut(usize, usize),
-    ) {
-        let mut groups = Groups::default();
-        match self.judge.all_on_time(highest, &times) {
+    /// Takes events of one partition; `highest` is the latest event time before the first. Calls `too_late` with the number
+    /// of the event and of the window length for which it is rejected.
+    pub fn add_all(&mut self, highest: Option<i64>, batch: &impl Batch, too_late: impl FnMut(usize, usize)) {
+        let Ingest { judge, judged, combine, outbox, .. } = self;
+        let mut give = |slot, hash, weight, key: &[u8]| outbox.push(slot, hash, weight, key);
+        match judge.all_on_time(highest, &batch.times()) {
             Some(slots) => {
                 for slot in slots {
-                    events.clone().for_each(|event| self.add(&mut groups, slot, event));
+                    combine.add_all(batch, batch.len(), |number| (slot, number), &mut give);
                 }
             }
-            None => self.add_judged(&mut groups, highest, events, too_late),
-        }
-        self.combine(groups.turn());
-        self.combine(groups.turn());
-    }
-
-    fn add_judged<'a>(
-        &mut self,
-        groups: &mut Groups<'a>,
-        highest: Option<i64>,
-        events: impl Iterator<Item = Event<'a>>,
-        mut too_late: impl FnMut(usize, usize),
-    ) {
-        let mut highest = highest.unwrap_or(i64::MIN);
-        for (number, event) in events.enumerate() {
-            let watermark = self.judge.windows().watermark(Some(highest));
-            for length in 0..self.judge.windows().lengths.len() {
-                match self.judge.judge(length, event.time, watermark) {
-                    Judgement::OnTime(slot) | Judgement::Late(slot) => self.add(groups, slot, event),
-                    Judgement::TooLate => too_late(number, length),
-                }
+            None => {
+                judge_each(judge, highest, batch, judged, too_late);
+                combine.add_all(batch, judged.len(), |at| judged[at], &mut give);
             }
-            highest = highest.max(event.time);
         }
-    }
-
-    /// Puts an event into a group. When that is full, the other, whose places have come by now, is combined.
-    #[inline]
-    fn add<'a>(&mut self, groups: &mut Groups<'a>, slot: Slot, event: Event<'a>) {
-        if !groups.filling().has_room(slot) {
-            self.combine(groups.turn());
-        }
-        groups.filling().push(slot, event, &self.combine);
-    }
-
-    fn combine(&mut self, group: &mut Group<'_>) {
-        self.combine.add_group(group, |slot, hash, weight, key| self.outbox.push(slot, hash, weight, key));
     }
 
     /// The parcels that are full, to be sent where exact counts are wanted. Their rows are in the sketches then.
@@ -160,5 +152,28 @@ impl Ingest {
     /// end the late events since the last time; on a `tick` also the sketches of all other windows.
     pub fn summaries(&mut self, mark: Mark, tick: bool) -> Vec<Summary> {
         self.sketches.as_mut().map_or_else(Vec::new, |sketches| sketches.summaries(mark, tick))
+    }
+}
+
+/// Finds the slots of events, each judged by those before it.
+fn judge_each(
+    judge: &mut Judge,
+    highest: Option<i64>,
+    batch: &impl Batch,
+    judged: &mut Vec<(Slot, usize)>,
+    mut too_late: impl FnMut(usize, usize),
+) {
+    judged.clear();
+    let mut highest = highest.unwrap_or(i64::MIN);
+    for number in 0..batch.len() {
+        let time = batch.event(number).time;
+        let watermark = judge.windows().watermark(Some(highest));
+        for length in 0..judge.windows().lengths.len() {
+            match judge.judge(length, time, watermark) {
+                Judgement::OnTime(slot) | Judgement::Late(slot) => judged.push((slot, number)),
+                Judgement::TooLate => too_late(number, length),
+            }
+        }
+        highest = highest.max(time);
     }
 }

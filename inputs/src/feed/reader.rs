@@ -32,9 +32,13 @@ pub struct Place<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Its events, in the order of their records.
-    pub fn iter(&self) -> impl Iterator<Item = Event<'a>> + Clone {
-        self.events.iter(&self.block.bytes)
+    /// One of its events, which are in the order of their records.
+    ///
+    /// # Panics
+    /// When there are not that many.
+    #[inline]
+    pub fn event(&self, number: usize) -> Event<'a> {
+        self.events.event(number, &self.block.bytes)
     }
 
     /// Where the record stands that starts at `at` in the block. O(`at`): it counts lines.
