@@ -4,6 +4,8 @@
 //! [`sketch`], [`parcel`] carries combined counts to the worker that owns their shard, [`count`] adds them up exactly,
 //! and [`operators`] moves all that over timely dataflow until a [`ranking`] comes out. [`job`] wires one worker; [`start`] starts them all.
 //!
+//! [`prefetch`] and [`pages`] are what tables larger than the cache ask of the machine.
+//!
 //! Only [`operators`], [`parcel`], [`job`] and [`start`] know timely and differential; the rest are plain structs.
 
 pub mod count;
@@ -13,6 +15,7 @@ pub mod job;
 pub mod key;
 pub mod mark;
 pub mod operators;
+pub mod pages;
 pub mod parcel;
 pub mod prefetch;
 pub mod ranking;

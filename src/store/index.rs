@@ -1,6 +1,7 @@
 //! From keys to ids, for the writer: every key of the store in memory.
 
 use hitters_dataflows::key::same;
+use hitters_dataflows::pages::with_large_pages;
 use hitters_dataflows::prefetch::prefetch;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
 
@@ -9,8 +10,8 @@ const EMPTY: u64 = u64::MAX;
 const TAG: u64 = !(u32::MAX as u64);
 /// How many keys are looked up together, so that their cache misses overlap.
 pub(super) const GROUP: usize = 64;
-/// Names to a chunk: 128 KiB.
-const CHUNK: usize = 1 << 12;
+/// Names to a chunk: 2 MiB.
+const CHUNK: usize = 1 << 16;
 /// Keys up to this length stand in their name.
 const INLINE: usize = 31;
 /// In the place of a length: the key stands apart.
@@ -102,7 +103,7 @@ impl Index {
             }
         }
         if (self.len as usize).is_multiple_of(CHUNK) {
-            self.names.push(Vec::with_capacity(if self.len == 0 { 0 } else { CHUNK }));
+            self.names.push(if self.len == 0 { Vec::new() } else { with_large_pages(CHUNK) });
         }
         self.names.last_mut().expect("just opened").push(Name(name));
         self.len += 1;
@@ -190,8 +191,9 @@ impl Index {
     }
 
     fn grow(&mut self) {
-        let old = std::mem::take(&mut self.slots);
-        self.slots = vec![EMPTY; old.len() * 2];
+        let mut slots = with_large_pages(self.slots.len() * 2);
+        slots.resize(self.slots.len() * 2, EMPTY);
+        let old = std::mem::replace(&mut self.slots, slots);
         for slot in old.into_iter().filter(|slot| *slot != EMPTY) {
             let mut at = self.home(slot);
             while self.slots[at] != EMPTY {
@@ -211,21 +213,21 @@ mod tests {
         let mut index = Index::new();
         // Short and long ones, and those around the longest that stand in their names.
         let key = |i: usize| format!("key-{i}{}", "x".repeat(i % 40));
-        for id in 0..5000 {
+        for id in 0..80_000 {
             assert_eq!(index.id(key(id * 7).as_bytes()), (id as u32, true));
         }
         index.push(b"");
-        assert_eq!(index.id(b""), (5001, true));
-        let wanted: Vec<String> = (0..7001).map(key).collect();
+        assert_eq!(index.id(b""), (80_001, true));
+        let wanted: Vec<String> = (0..100_001).map(key).collect();
         let mut seen = 0;
         index.find(wanted.iter().map(|key| (key.as_bytes(), key.len() as u64)), |row, id| {
             assert_eq!((row.key, row.count), (wanted[seen].as_bytes(), wanted[seen].len() as u64));
-            assert_eq!(id, (seen % 7 == 0 && seen / 7 < 5000).then_some(seen as u32 / 7));
+            assert_eq!(id, (seen % 7 == 0 && seen / 7 < 80_000).then_some(seen as u32 / 7));
             seen += 1;
         });
         assert_eq!(seen, wanted.len());
-        index.find([(b"".as_slice(), 1)].into_iter(), |_, id| assert_eq!(id, Some(5001)));
-        for id in [0, 3, 4095, 4096, 4999] {
+        index.find([(b"".as_slice(), 1)].into_iter(), |_, id| assert_eq!(id, Some(80_001)));
+        for id in [0, 3, 65_535, 65_536, 79_999] {
             assert_eq!(index.key(id as u32), key(id * 7).as_bytes());
             assert_eq!(index.id(key(id * 7).as_bytes()), (id as u32, false));
         }

@@ -10,11 +10,12 @@
 
 use super::CountOverflow;
 use crate::key::same;
+use crate::pages::with_large_pages;
 use crate::parcel::SlotRows;
 use crate::prefetch::prefetch;
 
-/// Entries to a chunk: 128 KiB.
-const ENTRIES: usize = 1 << 12;
+/// Entries to a chunk: 2 MiB.
+const ENTRIES: usize = 1 << 16;
 /// Arena chunks are of this many bytes; no key spans two.
 const CHUNK: usize = 1 << 20;
 /// How many rows are looked up together, so that their cache misses overlap.
@@ -228,7 +229,9 @@ impl Table {
 
     fn grow(&mut self) {
         let size = (self.slots.len() * 2).max(16);
-        let old = std::mem::replace(&mut self.slots, vec![EMPTY; size]);
+        let mut slots = with_large_pages(size);
+        slots.resize(size, EMPTY);
+        let old = std::mem::replace(&mut self.slots, slots);
         for slot in old.into_iter().filter(|slot| *slot != EMPTY) {
             let mut at = self.home(slot);
             while self.slots[at] != EMPTY {
@@ -335,8 +338,7 @@ impl Arena {
 /// Opens a chunk for so many things. The first grows as it fills, for the sake of small windows; the others are taken whole.
 #[cold]
 fn open_chunk<T>(chunks: &mut Vec<Vec<T>>, length: usize) {
-    let capacity = if chunks.is_empty() { 0 } else { length };
-    chunks.push(Vec::with_capacity(capacity));
+    chunks.push(if chunks.is_empty() { Vec::new() } else { with_large_pages(length) });
 }
 
 /// The bytes that chunks hold.
@@ -416,9 +418,9 @@ mod tests {
 
     #[test]
     fn groups_of_long_and_short_keys_are_kept_over_many_chunks() {
-        let keys: Vec<Vec<u8>> = (0..40_000u32).map(|i| i.to_le_bytes().repeat(1 + i as usize % 40)).collect();
-        let hashes: Vec<u64> = (0..40_000u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
-        let weights: Vec<u64> = (0..40_000).collect();
+        let keys: Vec<Vec<u8>> = (0..80_000u32).map(|i| i.to_le_bytes().repeat(1 + i as usize % 40)).collect();
+        let hashes: Vec<u64> = (0..80_000u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+        let weights: Vec<u64> = (0..80_000).collect();
         let mut columns = Columns::default();
         for ((key, &hash), &weight) in keys.iter().zip(&hashes).zip(&weights) {
             columns.push(Slot::from_word(0), hash, weight, key);
