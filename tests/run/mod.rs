@@ -24,7 +24,19 @@ pub struct Run {
 
 /// `hitters` with these arguments, nothing on standard input, and both outputs captured.
 pub fn hitters<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Run {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hitters"));
+    run(Command::new(env!("CARGO_BIN_EXE_hitters")), args)
+}
+
+/// As [`hitters`], on a system that writes only so many half KiB to each file, as one does whose disk is full.
+pub fn hitters_with_small_files<A: AsRef<OsStr>>(blocks: u32, args: impl IntoIterator<Item = A>) -> Run {
+    let mut shell = Command::new("sh");
+    // With the signal ignored, a write beyond the limit is an error like any other.
+    shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
+    shell.arg(env!("CARGO_BIN_EXE_hitters"));
+    run(shell, args)
+}
+
+fn run<A: AsRef<OsStr>>(mut command: Command, args: impl IntoIterator<Item = A>) -> Run {
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Run { command, feed: Box::new(|_| Ok(())), limit: LIMIT }
 }
