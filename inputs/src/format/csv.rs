@@ -101,15 +101,15 @@ impl Table {
         Table { delimiter, extract, columns }
     }
 
-    /// Reads the record at the start of a window if it ends in it and holds no quote: its length with its newline, or
-    /// `None` for other records.
+    /// Reads the record at the start of a window if it ends in it and holds no quote: its length without its newline, and
+    /// with it; `None` for other records.
     #[inline(always)]
     fn short<'b>(
         &self,
         finder: impl Finder,
         window: &'b [u8; WINDOW],
         values: &mut [Option<&'b [u8]>],
-    ) -> Option<usize> {
+    ) -> Option<(usize, usize)> {
         let newlines = finder.find(window, b'\n');
         let inside = scan::below_lowest(newlines);
         if newlines == 0 || finder.find(window, b'"') & inside != 0 {
@@ -119,19 +119,19 @@ impl Table {
         let end = newline - usize::from(newline > 0 && window[newline - 1] == b'\r');
         let mut delimiters = finder.find(window, self.delimiter) & inside;
         let (mut column, mut start) = (0, 0);
-        values.fill(None);
-        for &(at, value) in &self.columns {
+        for (number, &(at, value)) in self.columns.iter().enumerate() {
             while column < at && delimiters != 0 {
                 start = delimiters.trailing_zeros() as usize + 1;
                 delimiters &= delimiters - 1;
                 column += 1;
             }
             if column < at {
+                self.columns[number..].iter().for_each(|&(_, value)| values[value] = None);
                 break;
             }
             values[value] = window.get(start..end.min(delimiters.trailing_zeros() as usize));
         }
-        Some(newline + 1)
+        Some((end, newline + 1))
     }
 
     /// Finds the values of a line without quotes. Looks no further than the last wanted column.
@@ -246,12 +246,12 @@ impl Scan for Parse<'_> {
         let (mut at, mut quote) = (0, None);
         while at < block.len() {
             if let Some(window) = block[at..].first_chunk()
-                && let Some(length) = table.short(finder, window, &mut values)
+                && let Some((end, next)) = table.short(finder, window, &mut values)
             {
-                if !without_newline(&window[..length]).is_empty() {
+                if end > 0 {
                     table.extract.give(at, &values, out);
                 }
-                at += length;
+                at += next;
                 continue;
             }
             if quote.is_none_or(|quote| quote < at) {

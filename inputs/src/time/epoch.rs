@@ -23,12 +23,11 @@ impl Unit {
     }
 }
 
-/// What the number that was read last begins with, as most numbers of a log do: all but its last four digits.
+/// The first eight digits of the number that was read last, which most numbers of a log have in common.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct First {
-    /// The first eight digits and the last four of the first nine, or zeros, which no digits are.
-    text: (u64, u32),
-    /// Their number, times 10,000.
+    /// Zeros, which no digits are, before the first.
+    text: u64,
     number: u64,
 }
 
@@ -37,12 +36,12 @@ pub struct First {
 pub(super) fn fast(text: &[u8], first: &mut First) -> Option<i64> {
     match text.len() {
         13 => {
-            let text: &[u8; 13] = text.first_chunk()?;
-            let begins = (u64::from_le_bytes(*text.first_chunk()?), u32::from_le_bytes(*text[5..].first_chunk()?));
+            let begins = u64::from_le_bytes(*text.first_chunk()?);
             if begins != first.text {
-                *first = First { text: begins, number: nine_digits(text)? * 10_000 };
+                *first = First { text: begins, number: eight_digits(begins)? };
             }
-            let millis = first.number + four_digits(u32::from_le_bytes(*text.last_chunk()?))?;
+            let ends = digit(text[8])? * 10_000 + four_digits(u32::from_le_bytes(*text.last_chunk()?))?;
+            let millis = first.number * 100_000 + ends;
             (millis >= 100_000_000_000).then_some(millis as i64)
         }
         10 => {
@@ -53,11 +52,6 @@ pub(super) fn fast(text: &[u8], first: &mut First) -> Option<i64> {
         }
         _ => None,
     }
-}
-
-#[inline(never)]
-fn nine_digits(text: &[u8; 13]) -> Option<u64> {
-    Some(eight_digits(u64::from_le_bytes(*text.first_chunk()?))? * 10 + digit(text[8])?)
 }
 
 #[inline]
