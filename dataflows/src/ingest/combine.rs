@@ -49,7 +49,7 @@ struct Place {
 /// A table of (slot, key) to weight with one place for each. A stranger costs the holder a credit and passes by; one that
 /// comes when there is none left takes the place. So hot keys stay and cold ones hardly disturb them.
 pub(super) struct Combine {
-    places: Vec<Place>,
+    places: Box<[Place; PLACES]>,
     long: Vec<Vec<u8>>,
     /// Events until the next decision.
     trial: u32,
@@ -66,7 +66,7 @@ impl Combine {
         let mut places = with_large_pages(PLACES);
         places.resize(PLACES, empty);
         Combine {
-            places,
+            places: places.into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("there are so many places")),
             long: vec![Vec::new(); PLACES],
             trial: TRIAL,
             met: 0,
@@ -109,7 +109,7 @@ impl Combine {
             let (slot, number) = pick(at);
             *place = (batch.hash(number) ^ mixer(slot)) as u32 % PLACES as u32;
             if !self.passing {
-                prefetch(&self.places[*place as usize]);
+                prefetch(self.place(*place));
             }
         }
     }
@@ -139,17 +139,22 @@ impl Combine {
         let (mut knowns, mut others) = (0, 0);
         for (i, at) in group.clone().enumerate() {
             let (slot, number) = pick(at);
-            let place = &self.places[places[i] as usize];
+            let place = self.place(places[i % GROUP]);
             let meets = (place.hash == batch.hash(number)) & (place.slot == slot);
-            (known[knowns], strangers[others]) = (i, i);
+            (known[knowns % GROUP], strangers[others % GROUP]) = (i, i);
             knowns += usize::from(meets);
             others += usize::from(!meets);
         }
-        for &i in known[..knowns].iter().chain(&strangers[..others]) {
+        for &i in known[..knowns.min(GROUP)].iter().chain(&strangers[..others.min(GROUP)]) {
             let (slot, number) = pick(group.start + i);
-            self.add(slot, places[i] as usize, &batch.event(number), &mut give);
+            self.add(slot, places[i % GROUP] as usize % PLACES, &batch.event(number), &mut give);
         }
         self.met += knowns as u32;
+    }
+
+    #[inline(always)]
+    fn place(&self, at: u32) -> &Place {
+        &self.places[at as usize % PLACES]
     }
 
     #[inline(always)]

@@ -92,13 +92,16 @@ struct Table {
     extract: Extract,
     /// The wanted columns in ascending order, each with its place among the values.
     columns: Vec<(usize, usize)>,
+    /// Of each value the bit whose place is its column; none for a column that no short record has.
+    bits: Vec<u64>,
 }
 
 impl Table {
     fn new(delimiter: u8, extract: Extract, positions: &[usize]) -> Self {
         let mut columns: Vec<_> = positions.iter().copied().zip(0..).collect();
         columns.sort_unstable();
-        Table { delimiter, extract, columns }
+        let bits = positions.iter().map(|&at| 1u64.checked_shl(at as u32).unwrap_or(0)).collect();
+        Table { delimiter, extract, columns, bits }
     }
 
     /// Reads the record at the start of a window if it ends in it and holds no quote: its length without its newline, and
@@ -117,19 +120,11 @@ impl Table {
         }
         let newline = newlines.trailing_zeros() as usize;
         let end = newline - usize::from(newline > 0 && window[newline - 1] == b'\r');
-        let mut delimiters = finder.find(window, self.delimiter) & inside;
-        let (mut column, mut start) = (0, 0);
-        for (number, &(at, value)) in self.columns.iter().enumerate() {
-            while column < at && delimiters != 0 {
-                start = delimiters.trailing_zeros() as usize + 1;
-                delimiters &= delimiters - 1;
-                column += 1;
-            }
-            if column < at {
-                self.columns[number..].iter().for_each(|&(_, value)| values[value] = None);
-                break;
-            }
-            values[value] = window.get(start..end.min(delimiters.trailing_zeros() as usize));
+        // Where columns end, but for the last, and where they start.
+        let ends = finder.find(window, self.delimiter) & inside;
+        let starts = ends << 1 | 1;
+        for (value, &bit) in values.iter_mut().zip(&self.bits) {
+            *value = window.get(finder.nth(starts, bit)..end.min(finder.nth(ends, bit)));
         }
         Some((end, newline + 1))
     }

@@ -3,30 +3,35 @@
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_set1_epi8,
     _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_set1_epi8,
-    _mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_loadu_si512, _mm512_set1_epi8,
+    _mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_loadu_si512, _mm512_set1_epi8, _pdep_u64,
 };
 
-use super::{Finder, Scan, WINDOW};
+use super::{Finder, Scan, WINDOW, nth};
 
 /// Does `scan` with the widest finder of this machine.
 pub(super) fn scan<S: Scan>(scan: S) -> S::Output {
-    if is_x86_feature_detected!("avx512bw") {
-        // SAFETY: the machine has it.
+    if is_x86_feature_detected!("avx512bw") && has_bmi() {
+        // SAFETY: the machine has all of it.
         unsafe { with_avx512(scan) }
-    } else if is_x86_feature_detected!("avx2") {
-        // SAFETY: the machine has it.
+    } else if is_x86_feature_detected!("avx2") && has_bmi() {
+        // SAFETY: the machine has all of it.
         unsafe { with_avx2(scan) }
     } else {
         scan.with(Sse2)
     }
 }
 
-#[target_feature(enable = "avx512bw")]
+/// Whether there are BMI1 and BMI2, as wherever there is AVX2 so far.
+fn has_bmi() -> bool {
+    is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2")
+}
+
+#[target_feature(enable = "avx512bw,bmi1,bmi2")]
 fn with_avx512<S: Scan>(scan: S) -> S::Output {
     scan.with(Avx512(()))
 }
 
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,bmi1,bmi2")]
 fn with_avx2<S: Scan>(scan: S) -> S::Output {
     scan.with(Avx2(()))
 }
@@ -34,11 +39,11 @@ fn with_avx2<S: Scan>(scan: S) -> S::Output {
 #[derive(Clone, Copy)]
 struct Sse2;
 
-/// Made only where there is AVX2.
+/// Made only where there are AVX2 and BMI2.
 #[derive(Clone, Copy)]
 struct Avx2(());
 
-/// Made only where there is AVX-512 BW.
+/// Made only where there are AVX-512 BW and BMI2.
 #[derive(Clone, Copy)]
 struct Avx512(());
 
@@ -54,6 +59,11 @@ impl Finder for Sse2 {
         // SAFETY: SSE2 is part of x86-64.
         unsafe { up_to_sse2(window, byte) }
     }
+
+    #[inline(always)]
+    fn nth(self, mask: u64, number: u64) -> usize {
+        nth(mask, number)
+    }
 }
 
 impl Finder for Avx2 {
@@ -67,6 +77,12 @@ impl Finder for Avx2 {
     fn up_to(self, window: &[u8; WINDOW], byte: u8) -> u64 {
         // SAFETY: where there is an `Avx2` there is AVX2.
         unsafe { up_to_avx2(window, byte) }
+    }
+
+    #[inline(always)]
+    fn nth(self, mask: u64, number: u64) -> usize {
+        // SAFETY: where there is an `Avx2` there is BMI2.
+        unsafe { nth_bmi2(mask, number) }
     }
 }
 
@@ -82,6 +98,18 @@ impl Finder for Avx512 {
         // SAFETY: where there is an `Avx512` there is AVX-512 BW.
         unsafe { up_to_avx512(window, byte) }
     }
+
+    #[inline(always)]
+    fn nth(self, mask: u64, number: u64) -> usize {
+        // SAFETY: where there is an `Avx512` there is BMI2.
+        unsafe { nth_bmi2(mask, number) }
+    }
+}
+
+#[inline]
+#[target_feature(enable = "bmi2")]
+fn nth_bmi2(mask: u64, number: u64) -> usize {
+    _pdep_u64(number, mask).trailing_zeros() as usize
 }
 
 #[inline]
@@ -174,7 +202,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn agrees_with_plain(finder: impl Finder, window: &[u8; WINDOW], byte: u8) -> bool {
-        finder.find(window, byte) == Plain.find(window, byte) && finder.up_to(window, byte) == Plain.up_to(window, byte)
+        let (found, up_to) = (finder.find(window, byte), finder.up_to(window, byte));
+        let nths = || (0..64).map(|at| 1 << at).chain([0]);
+        let one_by_one = (0..64).filter(|at| found >> at & 1 == 1).chain(std::iter::repeat(64));
+        found == Plain.find(window, byte)
+            && up_to == Plain.up_to(window, byte)
+            && nths().all(|number| finder.nth(found, number) == Plain.nth(found, number))
+            && nths().take(64).map(|number| finder.nth(found, number)).eq(one_by_one.take(64))
     }
 
     proptest! {
@@ -185,10 +219,10 @@ mod tests {
         ) {
             let window: &[u8; WINDOW] = bytes.first_chunk().expect("a window");
             prop_assert!(agrees_with_plain(Sse2, window, byte));
-            if is_x86_feature_detected!("avx2") {
+            if is_x86_feature_detected!("avx2") && has_bmi() {
                 prop_assert!(agrees_with_plain(Avx2(()), window, byte));
             }
-            if is_x86_feature_detected!("avx512bw") {
+            if is_x86_feature_detected!("avx512bw") && has_bmi() {
                 prop_assert!(agrees_with_plain(Avx512(()), window, byte));
             }
         }
