@@ -114,6 +114,8 @@ impl Combine {
         }
     }
 
+    /// Adds a group of events, whose places are given.
+    ///
     /// Those that will meet their key are added first. Telling them apart takes no branches, which could only be guessed,
     /// and leaves both loops with branches that mostly go one way.
     #[inline(always)]

@@ -5,7 +5,7 @@ mod combine;
 mod outbox;
 mod sketches;
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use crate::count::CountOverflow;
 use crate::mark::Mark;
@@ -16,6 +16,9 @@ use combine::Combine;
 use outbox::Outbox;
 use sketches::Sketches;
 pub use sketches::Summary;
+
+/// How many events are judged before they are combined, where each is judged alone.
+const JUDGED: usize = 256;
 
 /// What a worker's [`Ingest`] feeds.
 #[derive(Clone, Debug)]
@@ -97,7 +100,7 @@ impl Ingest {
 
     /// Takes events of one partition; `highest` is the latest event time before the first. Calls `too_late` with the number
     /// of the event and of the window length for which it is rejected.
-    pub fn add_all(&mut self, highest: Option<i64>, batch: &impl Batch, too_late: impl FnMut(usize, usize)) {
+    pub fn add_all(&mut self, highest: Option<i64>, batch: &impl Batch, mut too_late: impl FnMut(usize, usize)) {
         let Ingest { judge, judged, combine, outbox, .. } = self;
         let mut give = |slot, hash, weight, key: &[u8]| outbox.push(slot, hash, weight, key);
         match judge.all_on_time(highest, &batch.times()) {
@@ -107,8 +110,12 @@ impl Ingest {
                 }
             }
             None => {
-                judge_each(judge, highest, batch, judged, too_late);
-                combine.add_all(batch, judged.len(), |at| judged[at], &mut give);
+                let mut highest = highest.unwrap_or(i64::MIN);
+                for from in (0..batch.len()).step_by(JUDGED) {
+                    let numbers = from..batch.len().min(from + JUDGED);
+                    highest = judge_each(judge, highest, batch, numbers, judged, &mut too_late);
+                    combine.add_all(batch, judged.len(), |at| judged[at], &mut give);
+                }
             }
         }
     }
@@ -155,17 +162,17 @@ impl Ingest {
     }
 }
 
-/// Finds the slots of events, each judged by those before it.
+/// Finds the slots of events, each judged by those before it, and returns the latest time of all.
 fn judge_each(
     judge: &mut Judge,
-    highest: Option<i64>,
+    mut highest: i64,
     batch: &impl Batch,
+    numbers: Range<usize>,
     judged: &mut Vec<(Slot, usize)>,
     mut too_late: impl FnMut(usize, usize),
-) {
+) -> i64 {
     judged.clear();
-    let mut highest = highest.unwrap_or(i64::MIN);
-    for number in 0..batch.len() {
+    for number in numbers {
         let time = batch.event(number).time;
         let watermark = judge.windows().watermark(Some(highest));
         for length in 0..judge.windows().lengths.len() {
@@ -176,4 +183,5 @@ fn judge_each(
         }
         highest = highest.max(time);
     }
+    highest
 }
