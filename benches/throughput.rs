@@ -33,7 +33,7 @@ fn main() {
     let events = typed.iter().position(|a| a == "--events").map_or("2M", |at| &typed[at + 1]);
     let events = quantity::number(events).expect("--events takes a number such as 20M");
     let dir = tempfile::tempdir().expect("a directory for the inputs");
-    println!("{:32} {:>12} {:>10} {:>9} {:>9}", "what", "events/s", "MB/s", "seconds", "peak MiB");
+    println!("{:46} {:>12} {:>8} {:>9} {:>9}", "what", "events/s", "MB/s", "seconds", "peak MiB");
     for (name, skew) in [("skewed (1.05)", 1.05), ("flat (0)", 0.0)] {
         for format in ["csv", "ndjson", "combined"] {
             let input = generated(events, skew, format);

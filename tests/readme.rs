@@ -33,7 +33,7 @@ const BUILDS: [&str; 5] = [
     "cargo install --path .",
     "cargo build --release --features abomonation",
     "cargo bench --bench accuracy",
-    "cargo bench --bench throughput",
+    "cargo bench --bench throughput -- --events 5M",
 ];
 
 fn root() -> &'static Path {
