@@ -21,7 +21,7 @@ pub(crate) trait Finder: Copy {
 }
 
 /// What is to be done with the widest [`Finder`] of the machine.
-pub(crate) trait Scan {
+pub(crate) trait Search {
     /// What comes of it.
     type Output;
 
@@ -29,12 +29,12 @@ pub(crate) trait Scan {
     fn with(self, finder: impl Finder) -> Self::Output;
 }
 
-/// Does `scan` with the widest finder of this machine.
-pub(crate) fn scan<S: Scan>(scan: S) -> S::Output {
+/// Does `search` with the widest finder of this machine.
+pub(crate) fn search<S: Search>(search: S) -> S::Output {
     #[cfg(target_arch = "x86_64")]
-    return x86::scan(scan);
+    return x86::search(search);
     #[cfg(not(target_arch = "x86_64"))]
-    scan.with(Plain)
+    search.with(Plain)
 }
 
 /// Byte by byte.

@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use hitters_dataflows::pages::with_large_pages;
+
 use super::catalog::Catalog;
 use super::error::StoreError;
 use super::index::{GROUP, Index, Row};
@@ -60,7 +62,7 @@ impl Dictionary {
         chunks: &mut Vec<ChunkRecord>,
     ) -> Result<Vec<(u32, u64)>, StoreError> {
         // Windows that follow each other have about as many keys.
-        let (mut entries, mut new) = (Vec::with_capacity(self.usual + self.usual / 8), Vec::new());
+        let (mut entries, mut new) = (with_large_pages(self.usual + self.usual / 8), Vec::new());
         self.index.find(counts.filter(|(_, count)| *count > 0), |row, id| match id {
             Some(id) => entries.push((id, row.count)),
             None => new.push(row),
@@ -136,21 +138,24 @@ struct Chunk {
     bytes: Vec<u8>,
 }
 
-/// Rows by count descending, then key bytes. Most comparisons are settled by the first 16 bytes, which stand beside the
-/// count.
+/// Rows by count descending, then key bytes. Most comparisons are settled by the count or the first 16 bytes, which stand
+/// beside it.
 fn in_order<'k>(rows: &[Row<'k>]) -> Vec<Row<'k>> {
-    let mut order: Vec<(u64, [u64; 2], u32)> =
+    let mut order: Vec<(u64, u128, u32)> =
         rows.iter().zip(0..).map(|(row, at)| (u64::MAX - row.count, first_bytes(row.key), at)).collect();
     let key = |at: u32| rows[at as usize].key;
-    order.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| key(a.2).cmp(key(b.2))));
+    // Two numbers that are compared without branches.
+    order.sort_unstable_by_key(|(count, bytes, _)| (*count, *bytes));
+    for equal in order.chunk_by_mut(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        equal.sort_unstable_by_key(|(.., at)| key(*at));
+    }
     order.into_iter().map(|(.., at)| rows[at as usize]).collect()
 }
 
 /// The first 16 bytes, zeros where there are none: they compare as the bytes do, or are equal.
-fn first_bytes(key: &[u8]) -> [u64; 2] {
+fn first_bytes(key: &[u8]) -> u128 {
     let mut bytes = [0; 16];
     let length = key.len().min(16);
     bytes[..length].copy_from_slice(&key[..length]);
-    let first = u128::from_be_bytes(bytes);
-    [(first >> 64) as u64, first as u64]
+    u128::from_be_bytes(bytes)
 }

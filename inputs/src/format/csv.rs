@@ -14,7 +14,7 @@ use self::quoted::Quoted;
 use self::record::{Record, measure};
 use super::{Extract, FormatError, Framing, Opened, Parser, Wanted, bom};
 use crate::event::{Events, MAX_RECORD, Reason};
-use crate::scan::{self, Finder, Scan, WINDOW};
+use crate::scan::{self, Finder, Search, WINDOW};
 
 pub(crate) use self::record::record_end;
 
@@ -219,7 +219,7 @@ fn field(record: &[u8], start: usize, delimiter: u8) -> Option<(&[u8], usize)> {
 
 impl Parser for Table {
     fn parse(&self, block: &[u8], out: &mut Events) {
-        scan::scan(Parse { table: self, block, out });
+        scan::search(Parse { table: self, block, out });
     }
 }
 
@@ -230,7 +230,7 @@ struct Parse<'a> {
     out: &'a mut Events,
 }
 
-impl Scan for Parse<'_> {
+impl Search for Parse<'_> {
     type Output = ();
 
     #[inline(always)]

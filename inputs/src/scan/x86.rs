@@ -6,18 +6,18 @@ use std::arch::x86_64::{
     _mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_loadu_si512, _mm512_set1_epi8, _pdep_u64,
 };
 
-use super::{Finder, Scan, WINDOW, nth};
+use super::{Finder, Search, WINDOW, nth};
 
-/// Does `scan` with the widest finder of this machine.
-pub(super) fn scan<S: Scan>(scan: S) -> S::Output {
+/// Does `search` with the widest finder of this machine.
+pub(super) fn search<S: Search>(search: S) -> S::Output {
     if is_x86_feature_detected!("avx512bw") && has_bmi() {
         // SAFETY: the machine has all of it.
-        unsafe { with_avx512(scan) }
+        unsafe { with_avx512(search) }
     } else if is_x86_feature_detected!("avx2") && has_bmi() {
         // SAFETY: the machine has all of it.
-        unsafe { with_avx2(scan) }
+        unsafe { with_avx2(search) }
     } else {
-        scan.with(Sse2)
+        search.with(Sse2)
     }
 }
 
@@ -27,13 +27,13 @@ fn has_bmi() -> bool {
 }
 
 #[target_feature(enable = "avx512bw,bmi1,bmi2")]
-fn with_avx512<S: Scan>(scan: S) -> S::Output {
-    scan.with(Avx512(()))
+fn with_avx512<S: Search>(search: S) -> S::Output {
+    search.with(Avx512(()))
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
-fn with_avx2<S: Scan>(scan: S) -> S::Output {
-    scan.with(Avx2(()))
+fn with_avx2<S: Search>(search: S) -> S::Output {
+    search.with(Avx2(()))
 }
 
 #[derive(Clone, Copy)]

@@ -4,7 +4,7 @@
 //! The idea of finding what structures JSON by comparing many bytes at once, and of walking the bits: Langdale and
 //! Lemire, "Parsing Gigabytes of JSON per Second", VLDB Journal 28(6), 2019.
 
-use crate::scan::{Finder, Scan, WINDOW, scan};
+use crate::scan::{Finder, Search, WINDOW, search};
 
 /// What there is to know of the bytes of a block before it is read.
 pub(super) struct Stops {
@@ -19,7 +19,7 @@ pub(super) struct Stops {
 impl Stops {
     /// Finds the stops of a block. Its end counts as one. O(block).
     pub(super) fn of(block: &[u8]) -> Self {
-        scan(Find { block })
+        search(Find { block })
     }
 }
 
@@ -50,7 +50,7 @@ struct Find<'b> {
     block: &'b [u8],
 }
 
-impl Scan for Find<'_> {
+impl Search for Find<'_> {
     type Output = Stops;
 
     #[inline(always)]
