@@ -41,6 +41,20 @@ pub(super) struct Row<'k> {
     pub(super) hash: u64,
 }
 
+/// Rows that are looked up together, and where their tags stand.
+#[derive(Clone, Copy)]
+struct Group<'k> {
+    rows: [Row<'k>; GROUP],
+    places: [usize; GROUP],
+    len: usize,
+}
+
+impl Default for Group<'_> {
+    fn default() -> Self {
+        Group { rows: [Row::default(); GROUP], places: [0; GROUP], len: 0 }
+    }
+}
+
 impl Index {
     pub(super) fn new() -> Self {
         // Nobody outside may choose keys that collide. Without a source of randomness a fixed seed still gives right ids.
@@ -109,41 +123,52 @@ impl Index {
         self.len += 1;
     }
 
-    /// Calls `each` with every row and the id of its key, if it has one.
+    /// Calls `each` with every row and the id of its key, if it has one, in order.
+    ///
+    /// Three groups are under way: the slots of one are asked for, the names that they lead to for the one before it, and
+    /// the first is looked up. So each fetch has the time of a group to come.
     pub(super) fn find<'k>(
         &self,
         rows: impl Iterator<Item = (&'k [u8], u64)>,
         mut each: impl FnMut(Row<'k>, Option<u32>),
     ) {
-        let (mut group, mut filled) = ([Row::default(); GROUP], 0);
+        let (mut groups, mut turn) = ([Group::default(); 3], 0);
         rows.for_each(|(key, count)| {
-            group[filled] = Row { key, count, hash: self.hash(key) };
-            filled += 1;
-            if filled == GROUP {
-                self.find_group(&group, &mut each);
-                filled = 0;
+            let (group, hash) = (&mut groups[turn % 3], self.hash(key));
+            prefetch(&self.slots[self.home(hash)]);
+            group.rows[group.len] = Row { key, count, hash };
+            group.len += 1;
+            if group.len == GROUP {
+                self.turn(&mut groups, turn, &mut each);
+                turn += 1;
             }
         });
-        self.find_group(&group[..filled], &mut each);
+        (turn..turn + 3).for_each(|turn| self.turn(&mut groups, turn, &mut each));
     }
 
-    fn find_group<'k>(&self, group: &[Row<'k>], each: &mut impl FnMut(Row<'k>, Option<u32>)) {
-        let places = self.places(group);
-        for (row, place) in group.iter().zip(places) {
+    /// Looks up the group of two turns before, and leaves its room empty for the next; asks for the names of the last one.
+    fn turn<'k>(&self, groups: &mut [Group<'k>; 3], turn: usize, each: &mut impl FnMut(Row<'k>, Option<u32>)) {
+        let first = &mut groups[(turn + 1) % 3];
+        for (row, place) in first.rows.iter().zip(first.places).take(first.len) {
             each(*row, self.lookup(place, row.hash, row.key).ok());
         }
+        first.len = 0;
+        let last = &mut groups[(turn + 2) % 3];
+        last.places = self.probed(&last.rows[..last.len]);
     }
 
     /// Where the tag of each of up to [`GROUP`] rows stands, if it does. Asks for the slots, then for the names that they lead
     /// to, all of them before the first is used.
     pub(super) fn places(&self, group: &[Row<'_>]) -> [usize; GROUP] {
+        group.iter().for_each(|row| prefetch(&self.slots[self.home(row.hash)]));
+        self.probed(group)
+    }
+
+    /// As [`places`](Index::places), for rows whose slots were asked for.
+    fn probed(&self, group: &[Row<'_>]) -> [usize; GROUP] {
         let mut places = [0; GROUP];
         for (place, row) in places.iter_mut().zip(group) {
-            *place = self.home(row.hash);
-            prefetch(&self.slots[*place]);
-        }
-        for (place, row) in places.iter_mut().zip(group) {
-            *place = self.probe(*place, row.hash);
+            *place = self.probe(self.home(row.hash), row.hash);
             let id = self.slots[*place] as u32 as usize;
             if let Some(names) = self.names.get(id / CHUNK) {
                 prefetch(&names[id % CHUNK]);
