@@ -12,6 +12,13 @@ pub fn with_large_pages<T>(capacity: usize) -> Vec<T> {
     room
 }
 
+/// So many times `value`, in large pages as [`with_large_pages`] takes them. O(length).
+pub fn filled<T: Clone>(value: T, length: usize) -> Vec<T> {
+    let mut all = with_large_pages(length);
+    all.resize(length, value);
+    all
+}
+
 #[cfg(target_os = "linux")]
 fn ask_for_large_pages<T>(room: &mut [T]) {
     if size_of_val(room) < LEAST {

@@ -17,7 +17,14 @@ pub(crate) trait Finder: Copy {
 
     /// Of the bits of `mask` that one which has as many below it as the one bit of `number` has places; 64 when there are
     /// fewer.
-    fn nth(self, mask: u64, number: u64) -> usize;
+    #[inline(always)]
+    fn nth(self, mut mask: u64, mut number: u64) -> usize {
+        while number > 1 && mask != 0 {
+            mask &= mask - 1;
+            number >>= 1;
+        }
+        if number == 0 { WINDOW } else { mask.trailing_zeros() as usize }
+    }
 }
 
 /// What is to be done with the widest [`Finder`] of the machine.
@@ -53,21 +60,6 @@ impl Finder for Plain {
     fn up_to(self, window: &[u8; WINDOW], byte: u8) -> u64 {
         window.iter().rev().fold(0, |mask, &b| mask << 1 | u64::from(b <= byte))
     }
-
-    #[inline(always)]
-    fn nth(self, mask: u64, number: u64) -> usize {
-        nth(mask, number)
-    }
-}
-
-/// As [`Finder::nth`], bit by bit.
-#[inline(always)]
-fn nth(mut mask: u64, mut number: u64) -> usize {
-    while number > 1 && mask != 0 {
-        mask &= mask - 1;
-        number >>= 1;
-    }
-    if number == 0 { WINDOW } else { mask.trailing_zeros() as usize }
 }
 
 /// The bits below the lowest bit of `mask`; all of them when it has none.

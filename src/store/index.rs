@@ -1,7 +1,7 @@
 //! From keys to ids, for the writer: every key of the store in memory.
 
 use hitters_dataflows::key::same;
-use hitters_dataflows::pages::with_large_pages;
+use hitters_dataflows::pages::{filled, with_large_pages};
 use hitters_dataflows::prefetch::prefetch;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
 
@@ -216,8 +216,7 @@ impl Index {
     }
 
     fn grow(&mut self) {
-        let mut slots = with_large_pages(self.slots.len() * 2);
-        slots.resize(self.slots.len() * 2, EMPTY);
+        let slots = filled(EMPTY, self.slots.len() * 2);
         let old = std::mem::replace(&mut self.slots, slots);
         for slot in old.into_iter().filter(|slot| *slot != EMPTY) {
             let mut at = self.home(slot);

@@ -1,7 +1,7 @@
 //! Putting the entries of a window in the order of their ids.
 
 use hitters_dataflows::count::CountOverflow;
-use hitters_dataflows::pages::with_large_pages;
+use hitters_dataflows::pages::filled;
 
 /// Fewer entries than this are compared.
 const FEW: usize = 1 << 10;
@@ -19,8 +19,7 @@ pub(super) fn sort_by_id(entries: &mut Vec<(u32, u64)>) {
     }
     let rounds = bits.div_ceil(MOST_BITS).max(1);
     let width = bits.div_ceil(rounds);
-    let mut other = with_large_pages(entries.len());
-    other.resize(entries.len(), (0, 0));
+    let mut other = filled((0, 0), entries.len());
     for round in 0..rounds {
         let pile = |id: u32| (id >> (round * width)) as usize & ((1 << width) - 1);
         let mut starts = vec![0u32; 1 << width];

@@ -10,7 +10,7 @@
 
 use super::CountOverflow;
 use crate::key::same;
-use crate::pages::with_large_pages;
+use crate::pages::{filled, with_large_pages};
 use crate::parcel::SlotRows;
 use crate::prefetch::prefetch;
 
@@ -229,9 +229,7 @@ impl Table {
 
     fn grow(&mut self) {
         let size = (self.slots.len() * 2).max(16);
-        let mut slots = with_large_pages(size);
-        slots.resize(size, EMPTY);
-        let old = std::mem::replace(&mut self.slots, slots);
+        let old = std::mem::replace(&mut self.slots, filled(EMPTY, size));
         for slot in old.into_iter().filter(|slot| *slot != EMPTY) {
             let mut at = self.home(slot);
             while self.slots[at] != EMPTY {

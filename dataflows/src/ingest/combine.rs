@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::{Batch, Event};
 use crate::key::same;
-use crate::pages::with_large_pages;
+use crate::pages::filled;
 use crate::prefetch::prefetch;
 use crate::window::Slot;
 
@@ -63,10 +63,9 @@ pub(super) struct Combine {
 impl Combine {
     pub(super) fn new() -> Self {
         let empty = Place { slot: Slot::from_word(0), hash: 0, weight: 0, used: 0, credit: 0, key: [0; INLINE] };
-        let mut places = with_large_pages(PLACES);
-        places.resize(PLACES, empty);
+        let places = filled(empty, PLACES).into_boxed_slice();
         Combine {
-            places: places.into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("there are so many places")),
+            places: places.try_into().unwrap_or_else(|_| unreachable!("there are so many places")),
             long: vec![Vec::new(); PLACES],
             trial: TRIAL,
             met: 0,

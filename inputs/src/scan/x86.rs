@@ -6,7 +6,7 @@ use std::arch::x86_64::{
     _mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_loadu_si512, _mm512_set1_epi8, _pdep_u64,
 };
 
-use super::{Finder, Search, WINDOW, nth};
+use super::{Finder, Search, WINDOW};
 
 /// Does `search` with the widest finder of this machine.
 pub(super) fn search<S: Search>(search: S) -> S::Output {
@@ -58,11 +58,6 @@ impl Finder for Sse2 {
     fn up_to(self, window: &[u8; WINDOW], byte: u8) -> u64 {
         // SAFETY: SSE2 is part of x86-64.
         unsafe { up_to_sse2(window, byte) }
-    }
-
-    #[inline(always)]
-    fn nth(self, mask: u64, number: u64) -> usize {
-        nth(mask, number)
     }
 }
 
