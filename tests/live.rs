@@ -104,3 +104,25 @@ fn bounds_hold_and_certainty_is_true() {
     // Not because nothing is ever promised.
     assert!(exact > 100 && certified * 3 > rows, "{exact} exact, {certified} of {rows} rows certified");
 }
+
+#[test]
+fn the_last_row_is_certified_when_the_open_window_cannot_move_it() {
+    let (dir, mut truth) = (tempfile::tempdir().unwrap(), Truth::new(MINUTE));
+    let open = NEW_YEAR + MINUTE;
+    for (start, key, count) in [(NEW_YEAR, "a", 50), (NEW_YEAR, "b", 40), (NEW_YEAR, "c", 30), (open, "c", 3)] {
+        truth.add(start, key, count);
+    }
+    let live = Arc::new(Live::new(MINUTE, Knows::Open, Arc::new(Meters::new(1))));
+    let mut writer = Writer::open(dir.path(), MINUTE).unwrap();
+    history::put(&mut writer, NEW_YEAR, MINUTE, &truth.windows[&NEW_YEAR]);
+    writer.finish().unwrap();
+    live.take(Arc::new(ranking(&mut Random(0), open, &truth.windows[&open], true)));
+    let history = History::of_job(live, Some(history::open(dir.path())));
+    let certified = |k| {
+        let found = history.top(&Query { from: NEW_YEAR, to: open + MINUTE, k, ..Query::default() }).unwrap();
+        found.rows.iter().map(|row| (row.key[0], row.certified)).collect::<Vec<_>>()
+    };
+    assert_eq!(certified(0), []);
+    assert_eq!(certified(1), [(b'a', true)]);
+    assert_eq!(certified(2), [(b'a', true), (b'b', true)]);
+}

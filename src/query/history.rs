@@ -151,15 +151,17 @@ impl History {
         check(from, to)?;
         let mut found = self.steadily(|moment| {
             let stored_to = self.stored_to(from, to);
+            let parts = moment.map(|moment| moment.parts(from, to)).unwrap_or_default();
+            // With parts, one row more bounds what the rows leave to other keys.
+            let k = query.k.saturating_add(usize::from(!parts.is_empty()));
             let stored = match self.store() {
                 Some(store) => {
-                    let stored = answer(store, &Query { to: stored_to, ..query.clone() })?;
+                    let stored = answer(store, &Query { to: stored_to, k, ..query.clone() })?;
                     Answer { window: Window { start: from, end: to }, ..stored }
                 }
                 None => Answer::nothing(from, to),
             };
             let Some(moment) = moment else { return Ok(stored) };
-            let parts = moment.parts(from, to);
             let more = match self.store() {
                 Some(store) if !parts.is_empty() => {
                     counts(store, &without_row(&stored, &parts, &query.keep), from, stored_to)?
