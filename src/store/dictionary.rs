@@ -8,12 +8,14 @@ use hitters_dataflows::pages::with_large_pages;
 
 use super::catalog::Catalog;
 use super::error::StoreError;
-use super::index::{GROUP, Index, Row};
+use super::index::{Index, Row};
 use super::manifest::ChunkRecord;
 use super::{keys, order, reader};
 
 /// The most bytes of keys in a chunk, unless one key alone has more.
 const CHUNK: usize = 1 << 20;
+/// How many new keys are asked for together.
+const GROUP: usize = 64;
 
 /// Every key of the store in memory, and the file that they are appended to.
 pub(super) struct Dictionary {
@@ -63,7 +65,7 @@ impl Dictionary {
     ) -> Result<Vec<(u32, u64)>, StoreError> {
         // Windows that follow each other have about as many keys.
         let (mut entries, mut new) = (with_large_pages(self.usual + self.usual / 8), Vec::new());
-        self.index.find(counts.filter(|(_, count)| *count > 0), |row, id| match id {
+        self.index.find_all(counts.filter(|(_, count)| *count > 0), |row, id| match id {
             Some(id) => entries.push((id, row.count)),
             None => new.push(row),
         });
@@ -89,13 +91,13 @@ impl Dictionary {
         let new = in_order(new);
         for (at, row) in new.iter().enumerate() {
             if at.is_multiple_of(GROUP) {
-                self.index.places(&new[at..new.len().min(at + GROUP)]);
+                self.index.ask(&new[at..new.len().min(at + GROUP)]);
             }
             if !chunk.bytes.is_empty() && chunk.bytes.len() + row.key.len() > CHUNK {
                 chunks.push(self.append(&mut chunk)?);
             }
             // A key that was given twice got its id a moment ago.
-            let (id, is_new) = self.index.id_of(row.key, row.hash);
+            let (id, is_new) = self.index.id_of(row.key, row.tag);
             if is_new {
                 keys::append(row.key, &mut chunk.bytes);
             }
@@ -138,11 +140,12 @@ struct Chunk {
     bytes: Vec<u8>,
 }
 
-/// Rows by count descending, then key bytes. Most comparisons are settled by the count or the first 16 bytes, which stand
-/// beside it.
+/// Rows by count descending, then key bytes. Most comparisons are settled by the count or the 8 bytes after those that all
+/// keys have in common, which stand beside it.
 fn in_order<'k>(rows: &[Row<'k>]) -> Vec<Row<'k>> {
-    let mut order: Vec<(u64, u128, u32)> =
-        rows.iter().zip(0..).map(|(row, at)| (u64::MAX - row.count, first_bytes(row.key), at)).collect();
+    let common = common_bytes(rows);
+    let mut order: Vec<(u64, u64, u32)> =
+        rows.iter().zip(0..).map(|(row, at)| (u64::MAX - row.count, first_bytes(&row.key[common..]), at)).collect();
     let key = |at: u32| rows[at as usize].key;
     // Two numbers that are compared without branches.
     order.sort_unstable_by_key(|(count, bytes, _)| (*count, *bytes));
@@ -152,10 +155,17 @@ fn in_order<'k>(rows: &[Row<'k>]) -> Vec<Row<'k>> {
     order.into_iter().map(|(.., at)| rows[at as usize]).collect()
 }
 
-/// The first 16 bytes, zeros where there are none: they compare as the bytes do, or are equal.
-fn first_bytes(key: &[u8]) -> u128 {
-    let mut bytes = [0; 16];
-    let length = key.len().min(16);
+/// How many bytes all keys begin with alike.
+fn common_bytes(rows: &[Row<'_>]) -> usize {
+    let Some((first, others)) = rows.split_first() else { return 0 };
+    let alike = |key: &[u8], most: usize| first.key[..most].iter().zip(key).take_while(|(a, b)| a == b).count();
+    others.iter().fold(first.key.len(), |common, row| alike(row.key, common))
+}
+
+/// The first 8 bytes, zeros where there are none: they compare as the bytes do, or are equal.
+fn first_bytes(key: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    let length = key.len().min(8);
     bytes[..length].copy_from_slice(&key[..length]);
-    u128::from_be_bytes(bytes)
+    u64::from_be_bytes(bytes)
 }

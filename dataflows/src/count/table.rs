@@ -1,18 +1,17 @@
 //! A hash table from keys to counts, made for much adding and one walk at the end.
 //!
-//! `slots` is an open-addressing table with linear probing of `tag | ticket` words. The tag is half of the key's hash, and
-//! a slot's place is the tag's highest bits: the slots stand in the order of their tags (but for what probing moved), and
-//! growing needs nothing but them. A ticket is a key's number in `entries`, which holds its count and, if it is short, its
-//! bytes. So a key costs two reads far apart, which [`Table::add_rows`] has under way for many rows at once. Longer keys
-//! stand one after the other in `arena`, in chunks, so that growing moves neither keys nor counts.
+//! [`Slots`] lead from the lower half of a key's hash to its ticket: its number in `entries`, which holds its count and, if it
+//! is short, its bytes. So a key costs two reads far apart, which [`Table::add_rows`] has under way for many rows at once.
+//! Longer keys stand one after the other in `arena`, in chunks, so that growing moves neither keys nor counts.
 //!
 //! The ticket idea: Xue and Marcus, *Global Hash Tables Strike Back!*, arXiv 2505.04153, 2025.
 
 use super::CountOverflow;
 use crate::key::same;
-use crate::pages::{filled, with_large_pages};
+use crate::pages::with_large_pages;
 use crate::parcel::SlotRows;
 use crate::prefetch::prefetch;
+use crate::slots::{NONE, Slots};
 
 /// Entries to a chunk: 2 MiB.
 const ENTRIES: usize = 1 << 16;
@@ -80,7 +79,7 @@ impl Entries {
 /// A table of exact counts.
 #[derive(Default)]
 pub struct Table {
-    slots: Vec<u64>,
+    slots: Slots,
     entries: Entries,
     arena: Arena,
 }
@@ -99,19 +98,10 @@ impl Rows {
     }
 }
 
-/// An empty slot. No key has it: tickets are below `u32::MAX`.
-const EMPTY: u64 = u64::MAX;
-
-/// The half of a hash that the table goes by, in the upper half of the word.
+/// The half of a hash that the table goes by.
 #[inline]
-fn tag(hash: u64) -> u64 {
-    hash << 32
-}
-
-/// Whether a slot that is not empty is of a key with this tag.
-#[inline]
-fn is_of(slot: u64, tag: u64) -> bool {
-    slot & !u64::from(u32::MAX) == tag
+fn tag(hash: u64) -> u32 {
+    hash as u32
 }
 
 impl Table {
@@ -127,14 +117,8 @@ impl Table {
 
     /// The bytes that the table holds, about, or will hold while it grows if a parcel of new keys would make it.
     pub fn memory(&self) -> usize {
-        let slots = if self.is_full(SOON) { 3 * self.slots.len() } else { self.slots.len() };
-        slots * 8 + self.entries.memory() + self.arena.memory()
-    }
-
-    /// Whether this many more keys are more than the slots are for.
-    #[inline]
-    fn is_full(&self, more: usize) -> bool {
-        (self.entries.len() + more) * 8 > self.slots.len() * 5
+        let slots = if self.slots.is_full(SOON) { 3 * self.slots.memory() } else { self.slots.memory() };
+        slots + self.entries.memory() + self.arena.memory()
     }
 
     /// Adds `weight` to the count of `key`, whose hash must always be the same; its lower half is used. Amortized O(1).
@@ -146,41 +130,23 @@ impl Table {
     /// At 2^32 - 1 keys.
     #[inline]
     pub fn add(&mut self, hash: u64, weight: u64, key: &[u8]) -> Result<(), CountOverflow> {
-        if self.is_full(1) {
-            self.grow();
-        }
-        let tag = tag(hash);
-        self.add_from(self.home(tag), tag, weight, key)
+        self.add_at(NONE, tag(hash), weight, key)
     }
 
-    /// As [`Table::add`] where there is room, for a key whose slot is not before `at`.
+    /// As [`Table::add`], for a key that in all likelihood has the ticket `guess`.
     #[inline]
-    fn add_from(&mut self, mut at: usize, tag: u64, weight: u64, key: &[u8]) -> Result<(), CountOverflow> {
-        loop {
-            at = self.probe(at, tag);
-            let slot = self.slots[at];
-            if slot == EMPTY {
-                assert!(self.entries.len() < u32::MAX as usize, "a window's keys on one worker are below 2^32");
-                self.slots[at] = tag | self.entries.len() as u64;
-                self.entries.push(self.arena.entry(weight, key));
-                return Ok(());
-            }
-            let entry = self.entries.get_mut(slot as u32);
-            if same(self.arena.key(entry), key) {
-                entry.count = entry.count.checked_add(weight).ok_or_else(|| CountOverflow { key: key.to_vec() })?;
-                return Ok(());
-            }
-            at = (at + 1) & (self.slots.len() - 1);
-        }
-    }
-
-    /// The first slot from `at` on that is empty or has this tag.
-    #[inline]
-    fn probe(&self, mut at: usize, tag: u64) -> usize {
-        while self.slots[at] != EMPTY && !is_of(self.slots[at], tag) {
-            at = (at + 1) & (self.slots.len() - 1);
-        }
-        at
+    fn add_at(&mut self, guess: u32, tag: u32, weight: u64, key: &[u8]) -> Result<(), CountOverflow> {
+        let is_it = |ticket| same(self.arena.key(self.entries.get(ticket)), key);
+        let ticket = if guess != NONE && is_it(guess) { Some(guess) } else { self.slots.find(tag, is_it) };
+        let Some(ticket) = ticket else {
+            assert!(self.entries.len() < NONE as usize, "a window's keys on one worker are below 2^32");
+            self.slots.insert(tag, self.entries.len() as u32);
+            self.entries.push(self.arena.entry(weight, key));
+            return Ok(());
+        };
+        let entry = self.entries.get_mut(ticket);
+        entry.count = entry.count.checked_add(weight).ok_or_else(|| CountOverflow { key: key.to_vec() })?;
+        Ok(())
     }
 
     /// Adds the counts of `other`.
@@ -203,80 +169,15 @@ impl Table {
 
     /// The lower half of the hash, the count and the key of every key, in the order of half hash and key.
     pub fn sorted(&self) -> impl Iterator<Item = (u32, u64, &[u8])> {
-        let mut clusters = Clusters::new(self);
-        let mut batch = Vec::new().into_iter();
-        std::iter::from_fn(move || {
-            loop {
-                if let Some(slot) = batch.next() {
-                    let entry = self.entry(slot);
-                    return Some(((slot >> 32) as u32, entry.count, self.arena.key(entry)));
-                }
-                batch = clusters.next()?.into_iter();
-            }
+        self.slots.batches(GROUP).flat_map(|mut batch| {
+            batch.iter().for_each(|(_, ticket)| prefetch(self.entries.get(*ticket)));
+            let key = |ticket| self.arena.key(self.entries.get(ticket));
+            batch.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(key(b.1))));
+            batch.into_iter().map(|(tag, ticket)| {
+                let entry = self.entries.get(ticket);
+                (tag, entry.count, self.arena.key(entry))
+            })
         })
-    }
-
-    #[inline]
-    fn entry(&self, slot: u64) -> &Entry {
-        self.entries.get(slot as u32)
-    }
-
-    /// Where the slots of a tag begin.
-    #[inline]
-    fn home(&self, tag: u64) -> usize {
-        (tag >> 32 << self.slots.len().trailing_zeros() >> 32) as usize
-    }
-
-    fn grow(&mut self) {
-        let size = (self.slots.len() * 2).max(16);
-        let old = std::mem::replace(&mut self.slots, filled(EMPTY, size));
-        for slot in old.into_iter().filter(|slot| *slot != EMPTY) {
-            let mut at = self.home(slot);
-            while self.slots[at] != EMPTY {
-                at = (at + 1) & (size - 1);
-            }
-            self.slots[at] = slot;
-        }
-    }
-}
-
-/// The slots of a table in the order of tag and key, a batch at a time.
-///
-/// Probing moves a slot no further than to the next empty one, so between two empty slots stand all slots whose tags lead
-/// there; only what wrapped around the end stands at the start and comes last.
-struct Clusters<'a> {
-    table: &'a Table,
-    next: usize,
-    wrapped: Vec<u64>,
-}
-
-impl<'a> Clusters<'a> {
-    fn new(table: &'a Table) -> Self {
-        let first = table.slots.iter().copied().take_while(|slot| *slot != EMPTY).enumerate();
-        let wrapped = first.filter(|(at, slot)| table.home(*slot) > *at).map(|(_, slot)| slot).collect();
-        Clusters { table, next: 0, wrapped }
-    }
-
-    /// Takes slots up to an empty one, and some more clusters so that their entries are fetched together.
-    fn next(&mut self) -> Option<Vec<u64>> {
-        let slots = &self.table.slots[self.next..];
-        let mut batch = Vec::with_capacity(2 * GROUP);
-        for (at, &slot) in (self.next..).zip(slots) {
-            self.next = at + 1;
-            match slot {
-                EMPTY if batch.len() >= GROUP => break,
-                EMPTY => {}
-                slot if self.table.home(slot) > at => {}
-                slot => batch.push(slot),
-            }
-        }
-        if self.next == self.table.slots.len() {
-            batch.append(&mut self.wrapped);
-        }
-        batch.iter().for_each(|&slot| prefetch(self.table.entry(slot)));
-        let key = |slot: u64| self.table.arena.key(self.table.entry(slot));
-        batch.sort_unstable_by(|a, b| (a >> 32).cmp(&(b >> 32)).then_with(|| key(*a).cmp(key(*b))));
-        (!batch.is_empty()).then_some(batch)
     }
 }
 
@@ -353,35 +254,23 @@ impl Table {
         let mut groups = rows.hashes.chunks(GROUP).peekable();
         let mut number = 0;
         while let Some(group) = groups.next() {
-            while self.is_full(group.len()) {
-                self.grow();
+            self.slots.reserve(group.len());
+            let mut guesses = [NONE; GROUP];
+            for (guess, &hash) in guesses.iter_mut().zip(group) {
+                *guess = self.slots.guess(tag(hash));
+                if *guess != NONE {
+                    prefetch(self.entries.get(*guess));
+                }
             }
-            let mut found = [0; GROUP];
-            for (at, &hash) in found.iter_mut().zip(group) {
-                *at = self.find(tag(hash));
+            if let Some(next) = groups.peek() {
+                next.iter().for_each(|&hash| self.slots.prefetch(tag(hash)));
             }
-            self.prefetch(groups.peek().unwrap_or(&&[][..]));
-            for (&at, &hash) in found.iter().zip(group) {
-                self.add_from(at, tag(hash), rows.weights[number], rows.key(number))?;
+            for (&guess, &hash) in guesses.iter().zip(group) {
+                self.add_at(guess, tag(hash), rows.weights[number], rows.key(number))?;
                 number += 1;
             }
         }
         Ok(())
-    }
-
-    /// Asks for the slots where the hashes lead.
-    fn prefetch(&self, group: &[u64]) {
-        group.iter().for_each(|&hash| prefetch(&self.slots[self.home(tag(hash))]));
-    }
-
-    /// The first slot that a key with this tag may have, empty or not. Asks for the entry that it names.
-    #[inline]
-    fn find(&self, tag: u64) -> usize {
-        let at = self.probe(self.home(tag), tag);
-        if self.slots[at] != EMPTY {
-            prefetch(self.entry(self.slots[at]));
-        }
-        at
     }
 }
 

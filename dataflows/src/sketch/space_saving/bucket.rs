@@ -2,9 +2,10 @@
 
 use super::keys::KeyRef;
 use crate::prefetch::prefetch;
+use crate::tags::{WIDTH, equal};
 
 /// Counters in a bucket.
-pub(super) const WAYS: usize = 8;
+pub(super) const WAYS: usize = WIDTH;
 
 /// The hash as it is stored: never 0, which marks a free way.
 #[inline(always)]
@@ -41,35 +42,13 @@ impl Slot {
 #[derive(Clone, Debug, Default)]
 #[repr(align(64))]
 pub(super) struct Bucket {
-    /// The low halves of the tags, which are compared first: eight at once.
+    /// The low halves of the tags, which are compared first: all at once.
     tags: [u32; WAYS],
     top_halves: [u32; WAYS],
     high: [u64; WAYS],
     err: [u64; WAYS],
     /// A free way keeps its last key's place, so that the next key may take it over.
     keys: [KeyRef; WAYS],
-}
-
-/// One bit for each of `tags` that is `tag`. In six instructions: compilers take fifty for the portable form, of which each
-/// update needs two.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn equal(tags: &[u32; WAYS], tag: u32) -> u32 {
-    use std::arch::x86_64::{_mm_cmpeq_epi32, _mm_movemask_epi8, _mm_packs_epi16, _mm_packs_epi32};
-    use std::arch::x86_64::{_mm_set_epi32, _mm_set1_epi32, _mm_setzero_si128};
-    let [a, b, c, d, e, f, g, h] = *tags;
-    // SAFETY: SSE2, which the instructions belong to, is part of x86-64, and none of them reads memory.
-    unsafe {
-        let tag = _mm_set1_epi32(tag as i32);
-        let lower = _mm_cmpeq_epi32(_mm_set_epi32(d as i32, c as i32, b as i32, a as i32), tag);
-        let upper = _mm_cmpeq_epi32(_mm_set_epi32(h as i32, g as i32, f as i32, e as i32), tag);
-        _mm_movemask_epi8(_mm_packs_epi16(_mm_packs_epi32(lower, upper), _mm_setzero_si128())) as u32
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn equal(tags: &[u32; WAYS], tag: u32) -> u32 {
-    (0..WAYS).fold(0, |bits, way| bits | u32::from(tags[way] == tag) << way)
 }
 
 impl Bucket {

@@ -1,0 +1,206 @@
+//! Where the keys of a hash table stand: from half of a hash, the tag, to a number that the table gave the key, its ticket.
+//!
+//! Slots stand in lines of eight, a cache line each, whose tags are compared at once, so that a search mostly reads one
+//! line and takes no turns that depend on the data. A tag's line is given by its highest bits; when that is full, the slot
+//! is in the next one. So the lines stand in the order of their tags, but for what went on to a next one, and growing
+//! needs nothing but them.
+
+use crate::pages::filled;
+use crate::prefetch::prefetch;
+use crate::tags::{WIDTH, equal};
+
+/// No ticket.
+pub const NONE: u32 = u32::MAX;
+
+/// Slots are taken from the first to the last, and never given back.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line {
+    tags: [u32; WIDTH],
+    /// [`NONE`] in an empty slot.
+    tickets: [u32; WIDTH],
+}
+
+const EMPTY: Line = Line { tags: [0; WIDTH], tickets: [NONE; WIDTH] };
+
+impl Line {
+    fn is_full(&self) -> bool {
+        self.tickets[WIDTH - 1] != NONE
+    }
+
+    fn slots(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.tags.into_iter().zip(self.tickets).take_while(|(_, ticket)| *ticket != NONE)
+    }
+}
+
+/// Tags and tickets. Memory: 11 to 22 bytes a key, three times that while it grows.
+pub struct Slots {
+    lines: Vec<Line>,
+    len: usize,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Slots { lines: vec![EMPTY], len: 0 }
+    }
+}
+
+impl Slots {
+    /// The bytes of all slots.
+    pub fn memory(&self) -> usize {
+        size_of_val(self.lines.as_slice())
+    }
+
+    /// Whether this many more keys are more than the slots are for: three in four.
+    #[inline]
+    pub fn is_full(&self, more: usize) -> bool {
+        self.len + more > self.lines.len() * (WIDTH * 3 / 4)
+    }
+
+    /// Asks for the line that a tag leads to.
+    #[inline]
+    pub fn prefetch(&self, tag: u32) {
+        prefetch(&self.lines[self.home(tag)]);
+    }
+
+    /// The ticket that a key with this tag has in all likelihood, if it has one: the first of this tag in its line. Else
+    /// [`NONE`].
+    #[inline]
+    pub fn guess(&self, tag: u32) -> u32 {
+        let line = &self.lines[self.home(tag)];
+        match equal(&line.tags, tag) {
+            0 => NONE,
+            equal => line.tickets[equal.trailing_zeros() as usize],
+        }
+    }
+
+    /// The ticket of the key with this tag that `is_it` says is the one. Expected O(1).
+    #[inline]
+    pub fn find(&self, tag: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        let mut at = self.home(tag);
+        loop {
+            let line = &self.lines[at];
+            let mut equal = equal(&line.tags, tag);
+            while equal != 0 {
+                let ticket = line.tickets[equal.trailing_zeros() as usize];
+                if ticket != NONE && is_it(ticket) {
+                    return Some(ticket);
+                }
+                equal &= equal - 1;
+            }
+            if !line.is_full() {
+                return None;
+            }
+            at = self.after(at);
+        }
+    }
+
+    /// Puts a ticket, which is not there yet. Amortized O(1).
+    pub fn insert(&mut self, tag: u32, ticket: u32) {
+        self.reserve(1);
+        self.put(tag, ticket);
+        self.len += 1;
+    }
+
+    /// Makes room for this many more tickets.
+    pub fn reserve(&mut self, more: usize) {
+        while self.is_full(more) {
+            let lines = filled(EMPTY, self.lines.len() * 2);
+            let old = std::mem::replace(&mut self.lines, lines);
+            old.iter().flat_map(Line::slots).for_each(|(tag, ticket)| self.put(tag, ticket));
+        }
+    }
+
+    fn put(&mut self, tag: u32, ticket: u32) {
+        let mut at = self.home(tag);
+        while self.lines[at].is_full() {
+            at = self.after(at);
+        }
+        let line = &mut self.lines[at];
+        let empty = equal(&line.tickets, NONE).trailing_zeros() as usize;
+        (line.tags[empty], line.tickets[empty]) = (tag, ticket);
+    }
+
+    /// The line where the search for a tag begins.
+    #[inline]
+    fn home(&self, tag: u32) -> usize {
+        ((u64::from(tag) * self.lines.len() as u64) >> 32) as usize
+    }
+
+    #[inline]
+    fn after(&self, at: usize) -> usize {
+        (at + 1) & (self.lines.len() - 1)
+    }
+
+    /// All tags and tickets in batches of at least so many, but the last: the tags of a batch are above those of the one
+    /// before it. Within a batch they are in no order.
+    pub fn batches(&self, least: usize) -> Batches<'_> {
+        let first = self.lines.iter().take_while(|line| line.is_full()).count();
+        let wrapped = self.lines[..(first + 1).min(self.lines.len())].iter().enumerate();
+        let wrapped =
+            wrapped.flat_map(|(at, line)| line.slots().filter(move |(tag, _)| self.home(*tag) > at)).collect();
+        Batches { slots: self, least: least.max(1), next: 0, wrapped }
+    }
+}
+
+/// See [`Slots::batches`].
+///
+/// A slot goes on to the next line only from a full one, so up to a line that is not full stand all slots whose tags lead
+/// there; only what went on from the last line stands in the first ones, and comes last.
+pub struct Batches<'a> {
+    slots: &'a Slots,
+    least: usize,
+    next: usize,
+    wrapped: Vec<(u32, u32)>,
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Vec<(u32, u32)>;
+
+    fn next(&mut self) -> Option<Vec<(u32, u32)>> {
+        let mut batch = Vec::with_capacity(self.least + 2 * WIDTH);
+        for (at, line) in self.slots.lines.iter().enumerate().skip(self.next) {
+            self.next = at + 1;
+            batch.extend(line.slots().filter(|(tag, _)| self.slots.home(*tag) <= at));
+            if batch.len() >= self.least && !line.is_full() {
+                return Some(batch);
+            }
+        }
+        batch.append(&mut self.wrapped);
+        (!batch.is_empty()).then_some(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn tickets_are_found_and_batches_ascend(
+            // Many are alike, and many lead to the last line, so that they wrap around.
+            tags in prop::collection::vec(prop_oneof![0u32..20, any::<u32>(), u32::MAX - 3..=u32::MAX], 0..600),
+            least in 0usize..50,
+        ) {
+            let mut slots = Slots::default();
+            for (ticket, tag) in (0..).zip(&tags) {
+                prop_assert_eq!(slots.find(*tag, |other| other == ticket), None);
+                slots.insert(*tag, ticket);
+            }
+            for (ticket, tag) in (0..).zip(&tags) {
+                prop_assert_eq!(slots.find(*tag, |other| other == ticket), Some(ticket));
+                let guess = slots.guess(*tag);
+                prop_assert!(guess == NONE || tags[guess as usize] == *tag);
+            }
+            let (mut seen, mut before) = (Vec::new(), None);
+            for batch in slots.batches(least) {
+                prop_assert!(before < batch.iter().map(|(tag, _)| Some(*tag)).min().flatten());
+                before = batch.iter().map(|(tag, _)| Some(*tag)).max().flatten();
+                seen.extend(batch);
+            }
+            seen.sort_unstable_by_key(|(_, ticket)| *ticket);
+            prop_assert_eq!(seen, tags.into_iter().zip(0..).collect::<Vec<_>>());
+        }
+    }
+}
