@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use hitters_dataflows::pages::with_large_pages;
 
@@ -19,11 +20,17 @@ const GROUP: usize = 64;
 
 /// Every key of the store in memory, and the file that they are appended to.
 pub(super) struct Dictionary {
-    dir: PathBuf,
-    file: File,
-    index: Index,
+    /// Others may read it once no more entries are asked for.
+    index: Arc<Index>,
+    appended: Appended,
     /// How many entries the last window had.
     usual: usize,
+}
+
+/// The file.
+struct Appended {
+    path: PathBuf,
+    file: File,
     unsynced: bool,
 }
 
@@ -44,11 +51,11 @@ impl Dictionary {
             }
             None => index.push(b""),
         })?;
-        Ok(Dictionary { dir: dir.into(), file, index, usual: 0, unsynced: false })
+        Ok(Dictionary { index: Arc::new(index), appended: Appended { path, file, unsynced: false }, usual: 0 })
     }
 
     /// The keys by id.
-    pub(super) fn index(&self) -> &Index {
+    pub(super) fn index(&self) -> &Arc<Index> {
         &self.index
     }
 
@@ -57,6 +64,9 @@ impl Dictionary {
     ///
     /// # Errors
     /// [`StoreError`] when a sum of counts does not fit, ids are used up, or the file cannot be written.
+    ///
+    /// # Panics
+    /// When somebody else holds the index.
     pub(super) fn entries<'k>(
         &mut self,
         counts: impl Iterator<Item = (&'k [u8], u64)>,
@@ -83,40 +93,32 @@ impl Dictionary {
         entries: &mut Vec<(u32, u64)>,
         chunks: &mut Vec<ChunkRecord>,
     ) -> Result<(), StoreError> {
-        if new.len() > (keys::MOST - self.index.len()) as usize {
-            return Err(StoreError::Full { dir: self.dir.display().to_string(), most: keys::MOST });
+        let Dictionary { index, appended, .. } = self;
+        let index = Arc::get_mut(index).expect("nobody else holds the index while keys are added");
+        if new.len() > (keys::MOST - index.len()) as usize {
+            return Err(StoreError::Full { dir: appended.dir(), most: keys::MOST });
         }
-        let mut chunk = Chunk { offset: end, first: self.index.len(), bytes: Vec::new() };
+        let mut chunk = Chunk { offset: end, first: index.len(), bytes: Vec::new() };
         entries.reserve(new.len());
         let new = in_order(new);
         for (at, row) in new.iter().enumerate() {
             if at.is_multiple_of(GROUP) {
-                self.index.ask(&new[at..new.len().min(at + GROUP)]);
+                index.ask(&new[at..new.len().min(at + GROUP)]);
             }
             if !chunk.bytes.is_empty() && chunk.bytes.len() + row.key.len() > CHUNK {
-                chunks.push(self.append(&mut chunk)?);
+                chunks.push(appended.append(&mut chunk, index.len())?);
             }
             // A key that was given twice got its id a moment ago.
-            let (id, is_new) = self.index.id_of(row.key, row.tag);
+            let (id, is_new) = index.id_of(row.key, row.tag);
             if is_new {
                 keys::append(row.key, &mut chunk.bytes);
             }
             entries.push((id, row.count));
         }
         if !chunk.bytes.is_empty() {
-            chunks.push(self.append(&mut chunk)?);
+            chunks.push(appended.append(&mut chunk, index.len())?);
         }
         Ok(())
-    }
-
-    /// Appends a chunk that ends with the last id; the next one follows it.
-    fn append(&mut self, chunk: &mut Chunk) -> Result<ChunkRecord, StoreError> {
-        let Chunk { offset, first, bytes } = std::mem::take(chunk);
-        self.file.write_all_at(&bytes, offset).map_err(StoreError::io(&self.dir.join(keys::NAME)))?;
-        self.unsynced = true;
-        let (length, last) = (bytes.len() as u64, self.index.len());
-        *chunk = Chunk { offset: offset + length, first: last, bytes: Vec::new() };
-        Ok(ChunkRecord { offset, length, first, keys: last - first, checksum: crc32fast::hash(&bytes) })
     }
 
     /// Brings what was appended to disk.
@@ -124,8 +126,28 @@ impl Dictionary {
     /// # Errors
     /// [`StoreError::Io`] when the system does not.
     pub(super) fn sync(&mut self) -> Result<(), StoreError> {
+        self.appended.sync()
+    }
+}
+
+impl Appended {
+    fn dir(&self) -> String {
+        self.path.parent().unwrap_or(&self.path).display().to_string()
+    }
+
+    /// Appends a chunk that ends before the id `next`, with which the next chunk begins.
+    fn append(&mut self, chunk: &mut Chunk, next: u32) -> Result<ChunkRecord, StoreError> {
+        let Chunk { offset, first, bytes } = std::mem::take(chunk);
+        self.file.write_all_at(&bytes, offset).map_err(StoreError::io(&self.path))?;
+        self.unsynced = true;
+        let length = bytes.len() as u64;
+        *chunk = Chunk { offset: offset + length, first: next, bytes: Vec::new() };
+        Ok(ChunkRecord { offset, length, first, keys: next - first, checksum: crc32fast::hash(&bytes) })
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
         if self.unsynced {
-            self.file.sync_data().map_err(StoreError::io(&self.dir.join(keys::NAME)))?;
+            self.file.sync_data().map_err(StoreError::io(&self.path))?;
             self.unsynced = false;
         }
         Ok(())

@@ -7,13 +7,16 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
 
 use super::catalog::Catalog;
 use super::directory::sync;
 use super::error::StoreError;
+use super::index::Index;
 use super::manifest::ChunkRecord;
 
 /// The file's name.
@@ -104,26 +107,54 @@ pub(super) fn check(dir: &Path, catalog: &Catalog) -> Option<String> {
     (0..pages).any(|page| lookup.page(page).is_none()).then(damaged).flatten()
 }
 
-/// Makes the lookup of a directory from its keys, by id, unless it is there. O(keys log keys), in 8 bytes a key.
-///
-/// # Errors
-/// [`StoreError::Io`] when it cannot be written.
-pub(super) fn make<'k>(dir: &Path, catalog: &Catalog, key: impl Fn(u32) -> &'k [u8]) -> Result<(), StoreError> {
-    let keys = catalog.keys();
-    let is_there =
-        || Lookup::open(dir, catalog).is_some_and(|lookup| lookup.keys == keys) && check(dir, catalog).is_none();
-    if keys < FEW || is_there() {
-        return Ok(());
+/// A lookup that is being made, by a thread of its own: O(keys log keys), in 8 bytes a key.
+pub(super) struct Making(Option<Made>);
+
+struct Made {
+    dir: PathBuf,
+    head: [u8; HEAD],
+    entries: JoinHandle<Vec<u64>>,
+}
+
+impl Making {
+    /// Begins to make the lookup of a directory whose keys are those of an index, unless it is there or there are few.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when there can be no more threads.
+    pub(super) fn begin(dir: &Path, catalog: &Catalog, index: Arc<Index>) -> Result<Self, StoreError> {
+        let keys = catalog.keys();
+        let is_there =
+            || Lookup::open(dir, catalog).is_some_and(|lookup| lookup.keys == keys) && check(dir, catalog).is_none();
+        if keys < FEW || is_there() {
+            return Ok(Making(None));
+        }
+        let Some(head) = head(catalog.chunks(), keys) else { return Ok(Making(None)) };
+        let entries = thread::Builder::new().name("lookup".into()).spawn(move || {
+            let mut entries: Vec<u64> =
+                (0..keys).map(|id| u64::from(hash(index.key(id))) << 32 | u64::from(id)).collect();
+            entries.sort_unstable();
+            entries
+        });
+        let entries = entries.map_err(StoreError::io(&dir.join(NAME)))?;
+        Ok(Making(Some(Made { dir: dir.into(), head, entries })))
     }
-    let Some(head) = head(catalog.chunks(), keys) else { return Ok(()) };
-    let mut entries: Vec<u64> = (0..keys).map(|id| u64::from(hash(key(id))) << 32 | u64::from(id)).collect();
-    entries.sort_unstable();
-    let path = dir.join(NAME);
-    let made = dir.join(format!("{NAME}.new"));
-    write(&made, &head, &entries)
-        .and_then(|()| fs::rename(&made, &path))
-        .and_then(|()| sync(dir))
-        .map_err(StoreError::io(&path))
+
+    /// Writes it, when the dictionary that it belongs to is published.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when it cannot be written.
+    ///
+    /// # Panics
+    /// When the thread did.
+    pub(super) fn end(self) -> Result<(), StoreError> {
+        let Making(Some(Made { dir, head, entries })) = self else { return Ok(()) };
+        let entries = entries.join().expect("hashing and sorting do not panic");
+        let (made, path) = (dir.join(format!("{NAME}.new")), dir.join(NAME));
+        write(&made, &head, &entries)
+            .and_then(|()| fs::rename(&made, &path))
+            .and_then(|()| sync(&dir))
+            .map_err(StoreError::io(&path))
+    }
 }
 
 fn write(path: &Path, head: &[u8], entries: &[u64]) -> io::Result<()> {

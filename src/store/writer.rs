@@ -242,9 +242,11 @@ impl Writer {
     /// As for [`put`](Writer::put).
     pub fn finish(mut self) -> Result<(), StoreError> {
         self.moving = None;
+        // The lookup is made while coarser windows are built, and written when they and all keys are safe.
+        let making = lookup::Making::begin(&self.dir, &self.catalog, self.dictionary.index().clone())?;
         self.roll_up(i64::MAX)?;
         self.publish_staged()?;
-        lookup::make(&self.dir, &self.catalog, |id| self.dictionary.index().key(id))?;
+        making.end()?;
         let path = self.dir.join(manifest::NAME);
         manifest::write_slots(&self.manifest, &[0, 1], self.certain)
             .and_then(|()| self.manifest.sync_all())
