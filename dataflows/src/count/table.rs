@@ -130,22 +130,26 @@ impl Table {
     /// At 2^32 - 1 keys.
     #[inline]
     pub fn add(&mut self, hash: u64, weight: u64, key: &[u8]) -> Result<(), CountOverflow> {
+        self.slots.reserve(1);
         self.add_at(NONE, tag(hash), weight, key)
     }
 
-    /// As [`Table::add`], for a key that in all likelihood has the ticket `guess`.
+    /// As [`Table::add`] where there is room, for a key that in all likelihood has the ticket `guess`.
     #[inline]
     fn add_at(&mut self, guess: u32, tag: u32, weight: u64, key: &[u8]) -> Result<(), CountOverflow> {
         let is_it = |ticket| same(self.arena.key(self.entries.get(ticket)), key);
-        let ticket = if guess != NONE && is_it(guess) { Some(guess) } else { self.slots.find(tag, is_it) };
-        let Some(ticket) = ticket else {
-            assert!(self.entries.len() < NONE as usize, "a window's keys on one worker are below 2^32");
-            self.slots.insert(tag, self.entries.len() as u32);
-            self.entries.push(self.arena.entry(weight, key));
-            return Ok(());
-        };
-        let entry = self.entries.get_mut(ticket);
-        entry.count = entry.count.checked_add(weight).ok_or_else(|| CountOverflow { key: key.to_vec() })?;
+        let found = if guess != NONE && is_it(guess) { Ok(guess) } else { self.slots.find(tag, is_it) };
+        match found {
+            Ok(ticket) => {
+                let entry = self.entries.get_mut(ticket);
+                entry.count = entry.count.checked_add(weight).ok_or_else(|| CountOverflow { key: key.to_vec() })?;
+            }
+            Err(vacant) => {
+                assert!(self.entries.len() < NONE as usize, "a window's keys on one worker are below 2^32");
+                self.slots.insert(vacant, tag, self.entries.len() as u32);
+                self.entries.push(self.arena.entry(weight, key));
+            }
+        }
         Ok(())
     }
 
