@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hitters_dataflows::ranking::Ranking;
+use rusqlite::Connection;
 use rusqlite::types::Value;
-use rusqlite::{Connection, params};
 
 use super::error::StoreError;
 use super::level::{DAY, HOUR, MINUTE};
@@ -103,12 +103,18 @@ impl Tables {
             self.connection.prepare_cached(&delete)?.execute([&start])?;
             let insert = format!("INSERT INTO {table} VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
             let mut insert = self.connection.prepare_cached(&insert)?;
+            // What is bound stays, and is the same for all rows.
+            insert.raw_bind_parameter(1, &start)?;
+            insert.raw_bind_parameter(2, Rfc3339(ranking.window.end).to_string())?;
+            insert.raw_bind_parameter(3, ranking.state.name())?;
             for_each_record(ranking, |row| {
-                let rank = row.rank as i64;
-                let (count, low, high) = (number(row.count), number(row.low), number(row.high));
-                let row =
-                    params![row.window_start, row.window_end, row.state, rank, row.key, count, low, high, row.share];
-                insert.execute(row).map(drop)
+                insert.raw_bind_parameter(4, row.rank as i64)?;
+                insert.raw_bind_parameter(5, &row.key)?;
+                for (at, count) in [(6, row.count), (7, row.low), (8, row.high)] {
+                    insert.raw_bind_parameter(at, number(count))?;
+                }
+                insert.raw_bind_parameter(9, row.share)?;
+                insert.raw_execute().map(drop)
             })
         };
         put().map_err(failed(&self.path))
