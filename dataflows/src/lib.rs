@@ -4,7 +4,7 @@
 //! [`sketch`], [`parcel`] carries combined counts to the worker that owns their shard, [`count`] adds them up exactly,
 //! and [`operators`] moves all that over timely dataflow until a [`ranking`] comes out. [`job`] wires one worker; [`start`] starts them all.
 //!
-//! [`slots`] and [`tags`] are where keys stand in hash tables; [`prefetch`] and [`pages`] what tables larger than the cache ask of the machine.
+//! [`tickets`] and [`tags`] are where keys stand in hash tables; [`prefetch`] and [`pages`] what tables larger than the cache ask of the machine.
 //!
 //! Only [`operators`], [`parcel`], [`job`] and [`start`] know timely and differential; the rest are plain structs.
 
@@ -21,7 +21,7 @@ pub mod prefetch;
 pub mod ranking;
 pub mod shard;
 pub mod sketch;
-pub mod slots;
 pub mod start;
 pub mod tags;
+pub mod tickets;
 pub mod window;

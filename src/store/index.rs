@@ -3,7 +3,7 @@
 use hitters_dataflows::key::same;
 use hitters_dataflows::pages::with_large_pages;
 use hitters_dataflows::prefetch::prefetch;
-use hitters_dataflows::slots::{NONE, Slots, Vacant};
+use hitters_dataflows::tickets::{NONE, Tickets, Vacant};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
 
 /// How many rows of a search are under way, so that their cache misses overlap.
@@ -20,10 +20,10 @@ const FAR: u8 = u8::MAX;
 #[repr(align(32))]
 struct Name([u8; INLINE + 1]);
 
-/// [`Slots`] that lead to ids, and names by id, in chunks, so that growing does not move them. Memory: 45 to 58 bytes a key, and
+/// [`Tickets`] that lead to ids, and names by id, in chunks, so that growing does not move them. Memory: 45 to 58 bytes a key, and
 /// the bytes of keys above 31 bytes.
 pub(super) struct Index {
-    slots: Slots,
+    tickets: Tickets,
     names: Vec<Vec<Name>>,
     len: u32,
     far: Vec<u8>,
@@ -42,7 +42,7 @@ impl Index {
     pub(super) fn new() -> Self {
         // Nobody outside may choose keys that collide. Without a source of randomness a fixed seed still gives right ids.
         let secrets = RapidSecrets::seed(getrandom::u64().unwrap_or(0));
-        Index { slots: Slots::default(), names: Vec::new(), len: 0, far: Vec::new(), secrets }
+        Index { tickets: Tickets::default(), names: Vec::new(), len: 0, far: Vec::new(), secrets }
     }
 
     /// The number of ids that were given out.
@@ -70,12 +70,12 @@ impl Index {
 
     /// As [`id`](Index::id), for a key whose tag is known.
     pub(super) fn id_of(&mut self, key: &[u8], tag: u32) -> (u32, bool) {
-        self.slots.reserve(1);
+        self.tickets.reserve(1);
         match self.find(key, tag) {
             Ok(id) => (id, false),
             Err(vacant) => {
                 let id = self.len;
-                self.slots.insert(vacant, tag, id);
+                self.tickets.insert(vacant, tag, id);
                 self.push(key);
                 (id, true)
             }
@@ -120,14 +120,14 @@ impl Index {
         };
         rows.for_each(|(key, count)| {
             let row = Row { key, count, tag: self.tag(key) };
-            self.slots.prefetch(row.tag);
+            self.tickets.prefetch(row.tag);
             let first = std::mem::replace(&mut under_way[next % UNDER_WAY], (row, NONE));
             if next >= UNDER_WAY {
                 look_up(first);
             }
             next += 1;
             let (row, guess) = &mut under_way[(next + UNDER_WAY / 2) % UNDER_WAY];
-            *guess = self.slots.guess(row.tag);
+            *guess = self.tickets.guess(row.tag);
             if let Some(names) = self.names.get(*guess as usize / CHUNK) {
                 prefetch(&names[*guess as usize % CHUNK]);
             }
@@ -138,14 +138,14 @@ impl Index {
     /// Asks for the keys of rows, and for their slots: they are about to get ids.
     pub(super) fn ask(&self, rows: &[Row<'_>]) {
         for row in rows {
-            self.slots.prefetch(row.tag);
+            self.tickets.prefetch(row.tag);
             row.key.first().into_iter().for_each(prefetch);
         }
     }
 
     #[inline]
     fn find(&self, key: &[u8], tag: u32) -> Result<u32, Vacant> {
-        self.slots.find(tag, |id| same(self.key(id), key))
+        self.tickets.find(tag, |id| same(self.key(id), key))
     }
 
     #[inline]

@@ -1,6 +1,6 @@
 //! A hash table from keys to counts, made for much adding and one walk at the end.
 //!
-//! [`Slots`] lead from the lower half of a key's hash to its ticket: its number in `entries`, which holds its count and, if it
+//! [`Tickets`] lead from the lower half of a key's hash to its ticket: its number in `entries`, which holds its count and, if it
 //! is short, its bytes. So a key costs two reads far apart, which [`Table::add_rows`] has under way for many rows at once.
 //! Longer keys stand one after the other in `arena`, in chunks, so that growing moves neither keys nor counts.
 //!
@@ -11,7 +11,7 @@ use crate::key::same;
 use crate::pages::with_large_pages;
 use crate::parcel::SlotRows;
 use crate::prefetch::prefetch;
-use crate::slots::{NONE, Slots};
+use crate::tickets::{NONE, Tickets};
 
 /// Entries to a chunk: 2 MiB.
 const ENTRIES: usize = 1 << 16;
@@ -79,7 +79,7 @@ impl Entries {
 /// A table of exact counts.
 #[derive(Default)]
 pub struct Table {
-    slots: Slots,
+    tickets: Tickets,
     entries: Entries,
     arena: Arena,
 }
@@ -117,8 +117,8 @@ impl Table {
 
     /// The bytes that the table holds, about, or will hold while it grows if a parcel of new keys would make it.
     pub fn memory(&self) -> usize {
-        let slots = if self.slots.is_full(SOON) { 3 * self.slots.memory() } else { self.slots.memory() };
-        slots + self.entries.memory() + self.arena.memory()
+        let tickets = if self.tickets.is_full(SOON) { 3 * self.tickets.memory() } else { self.tickets.memory() };
+        tickets + self.entries.memory() + self.arena.memory()
     }
 
     /// Adds `weight` to the count of `key`, whose hash must always be the same; its lower half is used. Amortized O(1).
@@ -130,7 +130,7 @@ impl Table {
     /// At 2^32 - 1 keys.
     #[inline]
     pub fn add(&mut self, hash: u64, weight: u64, key: &[u8]) -> Result<(), CountOverflow> {
-        self.slots.reserve(1);
+        self.tickets.reserve(1);
         self.add_at(NONE, tag(hash), weight, key)
     }
 
@@ -138,7 +138,7 @@ impl Table {
     #[inline]
     fn add_at(&mut self, guess: u32, tag: u32, weight: u64, key: &[u8]) -> Result<(), CountOverflow> {
         let is_it = |ticket| same(self.arena.key(self.entries.get(ticket)), key);
-        let found = if guess != NONE && is_it(guess) { Ok(guess) } else { self.slots.find(tag, is_it) };
+        let found = if guess != NONE && is_it(guess) { Ok(guess) } else { self.tickets.find(tag, is_it) };
         match found {
             Ok(ticket) => {
                 let entry = self.entries.get_mut(ticket);
@@ -146,7 +146,7 @@ impl Table {
             }
             Err(vacant) => {
                 assert!(self.entries.len() < NONE as usize, "a window's keys on one worker are below 2^32");
-                self.slots.insert(vacant, tag, self.entries.len() as u32);
+                self.tickets.insert(vacant, tag, self.entries.len() as u32);
                 self.entries.push(self.arena.entry(weight, key));
             }
         }
@@ -173,7 +173,7 @@ impl Table {
 
     /// The lower half of the hash, the count and the key of every key, in the order of half hash and key.
     pub fn sorted(&self) -> impl Iterator<Item = (u32, u64, &[u8])> {
-        self.slots.batches(GROUP).flat_map(|mut batch| {
+        self.tickets.batches(GROUP).flat_map(|mut batch| {
             batch.iter().for_each(|(_, ticket)| prefetch(self.entries.get(*ticket)));
             let key = |ticket| self.arena.key(self.entries.get(ticket));
             batch.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(key(b.1))));
@@ -258,16 +258,16 @@ impl Table {
         let mut groups = rows.hashes.chunks(GROUP).peekable();
         let mut number = 0;
         while let Some(group) = groups.next() {
-            self.slots.reserve(group.len());
+            self.tickets.reserve(group.len());
             let mut guesses = [NONE; GROUP];
             for (guess, &hash) in guesses.iter_mut().zip(group) {
-                *guess = self.slots.guess(tag(hash));
+                *guess = self.tickets.guess(tag(hash));
                 if *guess != NONE {
                     prefetch(self.entries.get(*guess));
                 }
             }
             if let Some(next) = groups.peek() {
-                next.iter().for_each(|&hash| self.slots.prefetch(tag(hash)));
+                next.iter().for_each(|&hash| self.tickets.prefetch(tag(hash)));
             }
             for (&guess, &hash) in guesses.iter().zip(group) {
                 self.add_at(guess, tag(hash), rows.weights[number], rows.key(number))?;

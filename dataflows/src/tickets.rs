@@ -1,6 +1,6 @@
 //! Where the keys of a hash table stand: from half of a hash, the tag, to a number that the table gave the key, its ticket.
 //!
-//! Slots stand in lines of eight, a cache line each, whose tags are compared at once, so that a search mostly reads one
+//! Tickets stand in lines of eight, a cache line each, whose tags are compared at once, so that a search mostly reads one
 //! line and takes no turns that depend on the data. A tag's line is given by its highest bits; when that is full, the slot
 //! is in the next one. So the lines stand in the order of their tags, but for what went on to a next one, and growing
 //! needs nothing but them.
@@ -35,13 +35,13 @@ impl Line {
         (self.tags[empty], self.tickets[empty]) = (tag, ticket);
     }
 
-    fn slots(&self) -> impl Iterator<Item = (u32, u32)> {
+    fn taken(&self) -> impl Iterator<Item = (u32, u32)> {
         self.tags.into_iter().zip(self.tickets).take_while(|(_, ticket)| *ticket != NONE)
     }
 }
 
 /// Tags and tickets. Memory: 13 to 26 bytes a key, three times that while it grows.
-pub struct Slots {
+pub struct Tickets {
     lines: Vec<Line>,
     len: usize,
 }
@@ -49,13 +49,13 @@ pub struct Slots {
 /// Room for a ticket, until the next one is put.
 pub struct Vacant(usize);
 
-impl Default for Slots {
+impl Default for Tickets {
     fn default() -> Self {
-        Slots { lines: vec![EMPTY], len: 0 }
+        Tickets { lines: vec![EMPTY], len: 0 }
     }
 }
 
-impl Slots {
+impl Tickets {
     /// The bytes of all slots.
     pub fn memory(&self) -> usize {
         size_of_val(self.lines.as_slice())
@@ -84,7 +84,10 @@ impl Slots {
         }
     }
 
-    /// The ticket of the key with this tag that `is_it` says is the one, or where there is room for it. Expected O(1).
+    /// The ticket of the key with this tag that `is_it` says is the one. Expected O(1).
+    ///
+    /// # Errors
+    /// Where there is room for it, when it has none.
     #[inline]
     pub fn find(&self, tag: u32, mut is_it: impl FnMut(u32) -> bool) -> Result<u32, Vacant> {
         let mut at = self.home(tag);
@@ -105,7 +108,7 @@ impl Slots {
         }
     }
 
-    /// Puts a ticket where [`find`](Slots::find) has just found room for its tag.
+    /// Puts a ticket where [`find`](Tickets::find) has just found room for its tag.
     #[inline]
     pub fn insert(&mut self, at: Vacant, tag: u32, ticket: u32) {
         self.lines[at.0].push(tag, ticket);
@@ -117,7 +120,7 @@ impl Slots {
         while self.is_full(more) {
             let lines = filled(EMPTY, self.lines.len() * 2);
             let old = std::mem::replace(&mut self.lines, lines);
-            old.iter().flat_map(Line::slots).for_each(|(tag, ticket)| self.put(tag, ticket));
+            old.iter().flat_map(Line::taken).for_each(|(tag, ticket)| self.put(tag, ticket));
         }
     }
 
@@ -146,17 +149,17 @@ impl Slots {
         let first = self.lines.iter().take_while(|line| line.is_full()).count();
         let wrapped = self.lines[..(first + 1).min(self.lines.len())].iter().enumerate();
         let wrapped =
-            wrapped.flat_map(|(at, line)| line.slots().filter(move |(tag, _)| self.home(*tag) > at)).collect();
-        Batches { slots: self, least: least.max(1), next: 0, wrapped }
+            wrapped.flat_map(|(at, line)| line.taken().filter(move |(tag, _)| self.home(*tag) > at)).collect();
+        Batches { tickets: self, least: least.max(1), next: 0, wrapped }
     }
 }
 
-/// See [`Slots::batches`].
+/// See [`Tickets::batches`].
 ///
 /// A slot goes on to the next line only from a full one, so up to a line that is not full stand all slots whose tags lead
 /// there; only what went on from the last line stands in the first ones, and comes last.
 pub struct Batches<'a> {
-    slots: &'a Slots,
+    tickets: &'a Tickets,
     least: usize,
     next: usize,
     wrapped: Vec<(u32, u32)>,
@@ -167,9 +170,9 @@ impl Iterator for Batches<'_> {
 
     fn next(&mut self) -> Option<Vec<(u32, u32)>> {
         let mut batch = Vec::with_capacity(self.least + 2 * WIDTH);
-        for (at, line) in self.slots.lines.iter().enumerate().skip(self.next) {
+        for (at, line) in self.tickets.lines.iter().enumerate().skip(self.next) {
             self.next = at + 1;
-            batch.extend(line.slots().filter(|(tag, _)| self.slots.home(*tag) <= at));
+            batch.extend(line.taken().filter(|(tag, _)| self.tickets.home(*tag) <= at));
             if batch.len() >= self.least && !line.is_full() {
                 return Some(batch);
             }
@@ -191,20 +194,20 @@ mod tests {
             tags in prop::collection::vec(prop_oneof![0u32..20, any::<u32>(), u32::MAX - 3..=u32::MAX], 0..600),
             least in 0usize..50,
         ) {
-            let mut slots = Slots::default();
+            let mut tickets = Tickets::default();
             for (ticket, tag) in (0..).zip(&tags) {
-                slots.reserve(1);
-                let found = slots.find(*tag, |other| other == ticket);
+                tickets.reserve(1);
+                let found = tickets.find(*tag, |other| other == ticket);
                 prop_assert!(found.is_err());
-                found.map_or_else(|vacant| slots.insert(vacant, *tag, ticket), drop);
+                found.map_or_else(|vacant| tickets.insert(vacant, *tag, ticket), drop);
             }
             for (ticket, tag) in (0..).zip(&tags) {
-                prop_assert_eq!(slots.find(*tag, |other| other == ticket).ok(), Some(ticket));
-                let guess = slots.guess(*tag);
+                prop_assert_eq!(tickets.find(*tag, |other| other == ticket).ok(), Some(ticket));
+                let guess = tickets.guess(*tag);
                 prop_assert!(guess == NONE || tags[guess as usize] == *tag);
             }
             let (mut seen, mut before) = (Vec::new(), None);
-            for batch in slots.batches(least) {
+            for batch in tickets.batches(least) {
                 prop_assert!(before < batch.iter().map(|(tag, _)| Some(*tag)).min().flatten());
                 before = batch.iter().map(|(tag, _)| Some(*tag)).max().flatten();
                 seen.extend(batch);
