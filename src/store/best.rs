@@ -65,18 +65,13 @@ impl Best {
 
 /// The k-th highest count, or 0 when there are fewer.
 pub(super) fn least(entries: &[(u32, u64)], k: usize) -> u64 {
-    let (mut highest, mut least) = (BinaryHeap::with_capacity(k.min(entries.len()) + 1), 0);
+    let mut highest = BinaryHeap::with_capacity(k.min(entries.len()));
     for &(_, count) in entries {
-        // Most are below, and cost one comparison.
-        if count > least || highest.len() < k {
+        if highest.len() < k {
             highest.push(Reverse(count));
-            if highest.len() > k {
-                highest.pop();
-            }
-            if highest.len() == k {
-                least = highest.peek().map_or(0, |least| least.0);
-            }
+        } else if let Some(mut least) = highest.peek_mut().filter(|least| least.0 < count) {
+            *least = Reverse(count);
         }
     }
-    least
+    highest.peek().filter(|_| highest.len() == k).map_or(0, |least| least.0)
 }
