@@ -108,6 +108,15 @@ impl Tickets {
         }
     }
 
+    /// As [`find`](Tickets::find), for a tag whose [`guess`](Tickets::guess) is known: that is tried first.
+    ///
+    /// # Errors
+    /// As [`find`](Tickets::find).
+    #[inline]
+    pub fn find_guessed(&self, guess: u32, tag: u32, is_it: impl Fn(u32) -> bool) -> Result<u32, Vacant> {
+        if guess != NONE && is_it(guess) { Ok(guess) } else { self.find(tag, is_it) }
+    }
+
     /// Puts a ticket where [`find`](Tickets::find) has just found room for its tag.
     #[inline]
     pub fn insert(&mut self, at: Vacant, tag: u32, ticket: u32) {

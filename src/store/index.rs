@@ -53,7 +53,7 @@ impl Index {
     /// The key of an id that was given out.
     #[inline]
     pub(super) fn key(&self, id: u32) -> &[u8] {
-        let name = &self.names[id as usize / CHUNK][id as usize % CHUNK].0;
+        let name = &self.name(id).0;
         match name.get(..usize::from(name[INLINE])) {
             Some(inline) => inline,
             None => {
@@ -71,7 +71,7 @@ impl Index {
     /// As [`id`](Index::id), for a key whose tag is known.
     pub(super) fn id_of(&mut self, key: &[u8], tag: u32) -> (u32, bool) {
         self.tickets.reserve(1);
-        match self.find(key, tag) {
+        match self.find(NONE, key, tag) {
             Ok(id) => (id, false),
             Err(vacant) => {
                 let id = self.len;
@@ -114,10 +114,7 @@ impl Index {
         mut each: impl FnMut(Row<'k>, Option<u32>),
     ) {
         let (mut under_way, mut next) = ([(Row::default(), NONE); UNDER_WAY], 0);
-        let mut look_up = |(row, guess): (Row<'k>, u32)| {
-            let is_guess = guess != NONE && same(self.key(guess), row.key);
-            each(row, if is_guess { Some(guess) } else { self.find(row.key, row.tag).ok() });
-        };
+        let mut look_up = |(row, guess): (Row<'k>, u32)| each(row, self.find(guess, row.key, row.tag).ok());
         rows.for_each(|(key, count)| {
             let row = Row { key, count, tag: self.tag(key) };
             self.tickets.prefetch(row.tag);
@@ -128,8 +125,8 @@ impl Index {
             next += 1;
             let (row, guess) = &mut under_way[(next + UNDER_WAY / 2) % UNDER_WAY];
             *guess = self.tickets.guess(row.tag);
-            if let Some(names) = self.names.get(*guess as usize / CHUNK) {
-                prefetch(&names[*guess as usize % CHUNK]);
+            if *guess != NONE {
+                prefetch(self.name(*guess));
             }
         });
         (next.saturating_sub(UNDER_WAY)..next).for_each(|at| look_up(under_way[at % UNDER_WAY]));
@@ -144,8 +141,13 @@ impl Index {
     }
 
     #[inline]
-    fn find(&self, key: &[u8], tag: u32) -> Result<u32, Vacant> {
-        self.tickets.find(tag, |id| same(self.key(id), key))
+    fn name(&self, id: u32) -> &Name {
+        &self.names[id as usize / CHUNK][id as usize % CHUNK]
+    }
+
+    #[inline]
+    fn find(&self, guess: u32, key: &[u8], tag: u32) -> Result<u32, Vacant> {
+        self.tickets.find_guessed(guess, tag, |id| same(self.key(id), key))
     }
 
     #[inline]

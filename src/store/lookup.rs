@@ -108,9 +108,7 @@ pub(super) fn check(dir: &Path, catalog: &Catalog) -> Option<String> {
 }
 
 /// A lookup that is being made, by a thread of its own: O(keys log keys), in 8 bytes a key.
-pub(super) struct Making(Option<Made>);
-
-struct Made {
+pub(super) struct Making {
     dir: PathBuf,
     head: [u8; HEAD],
     entries: JoinHandle<Vec<u64>>,
@@ -121,14 +119,14 @@ impl Making {
     ///
     /// # Errors
     /// [`StoreError::Io`] when there can be no more threads.
-    pub(super) fn begin(dir: &Path, catalog: &Catalog, index: Arc<Index>) -> Result<Self, StoreError> {
+    pub(super) fn begin(dir: &Path, catalog: &Catalog, index: Arc<Index>) -> Result<Option<Self>, StoreError> {
         let keys = catalog.keys();
         let is_there =
             || Lookup::open(dir, catalog).is_some_and(|lookup| lookup.keys == keys) && check(dir, catalog).is_none();
         if keys < FEW || is_there() {
-            return Ok(Making(None));
+            return Ok(None);
         }
-        let Some(head) = head(catalog.chunks(), keys) else { return Ok(Making(None)) };
+        let Some(head) = head(catalog.chunks(), keys) else { return Ok(None) };
         let entries = thread::Builder::new().name("lookup".into()).spawn(move || {
             let mut entries: Vec<u64> =
                 (0..keys).map(|id| u64::from(hash(index.key(id))) << 32 | u64::from(id)).collect();
@@ -136,7 +134,7 @@ impl Making {
             entries
         });
         let entries = entries.map_err(StoreError::io(&dir.join(NAME)))?;
-        Ok(Making(Some(Made { dir: dir.into(), head, entries })))
+        Ok(Some(Making { dir: dir.into(), head, entries }))
     }
 
     /// Writes it, when the dictionary that it belongs to is published.
@@ -147,7 +145,7 @@ impl Making {
     /// # Panics
     /// When the thread did.
     pub(super) fn end(self) -> Result<(), StoreError> {
-        let Making(Some(Made { dir, head, entries })) = self else { return Ok(()) };
+        let Making { dir, head, entries } = self;
         let entries = entries.join().expect("hashing and sorting do not panic");
         let (made, path) = (dir.join(format!("{NAME}.new")), dir.join(NAME));
         write(&made, &head, &entries)

@@ -14,6 +14,7 @@ use super::dictionary::Dictionary;
 use super::directory::{create, lock};
 use super::error::StoreError;
 use super::level::{Levels, length_text};
+use super::lookup::Making;
 use super::manifest::{self, HEADER, RECORD, Record, SegmentRecord};
 use super::moving::{Moving, Step, wasteful};
 use super::pack::Pack;
@@ -23,7 +24,7 @@ use super::reader::{self, Opened};
 use super::retain::Retention;
 use super::segment::{Segment, encode, for_window, total};
 use super::tables::Tables;
-use super::{lookup, rollup, tidy};
+use super::{rollup, tidy};
 
 /// The one writer of a store. What is put is seen by readers after the next [`publish`](Writer::publish), and stays
 /// through any crash from then on. Memory: every key of the store, about 50 bytes each, and their own where they are longer
@@ -243,10 +244,10 @@ impl Writer {
     pub fn finish(mut self) -> Result<(), StoreError> {
         self.moving = None;
         // The lookup is made while coarser windows are built, and written when they and all keys are safe.
-        let making = lookup::Making::begin(&self.dir, &self.catalog, self.dictionary.index().clone())?;
+        let making = Making::begin(&self.dir, &self.catalog, self.dictionary.index().clone())?;
         self.roll_up(i64::MAX)?;
         self.publish_staged()?;
-        making.end()?;
+        making.map_or(Ok(()), Making::end)?;
         let path = self.dir.join(manifest::NAME);
         manifest::write_slots(&self.manifest, &[0, 1], self.certain)
             .and_then(|()| self.manifest.sync_all())

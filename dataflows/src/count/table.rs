@@ -138,8 +138,7 @@ impl Table {
     #[inline]
     fn add_at(&mut self, guess: u32, tag: u32, weight: u64, key: &[u8]) -> Result<(), CountOverflow> {
         let is_it = |ticket| same(self.arena.key(self.entries.get(ticket)), key);
-        let found = if guess != NONE && is_it(guess) { Ok(guess) } else { self.tickets.find(tag, is_it) };
-        match found {
+        match self.tickets.find_guessed(guess, tag, is_it) {
             Ok(ticket) => {
                 let entry = self.entries.get_mut(ticket);
                 entry.count = entry.count.checked_add(weight).ok_or_else(|| CountOverflow { key: key.to_vec() })?;
