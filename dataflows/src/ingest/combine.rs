@@ -46,6 +46,23 @@ struct Place {
     key: [u8; INLINE],
 }
 
+/// Where events of a group go, and the hashes of their keys.
+#[derive(Clone, Copy)]
+struct Asked {
+    places: [u32; GROUP],
+    hashes: [u64; GROUP],
+}
+
+/// The numbers of the bits that are set, from the lowest.
+#[inline(always)]
+fn bits(mut set: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lowest = (set != 0).then(|| set.trailing_zeros() as usize)?;
+        set &= set - 1;
+        Some(lowest)
+    })
+}
+
 /// A table of (slot, key) to weight with one place for each. A stranger costs the holder a credit and passes by; one that
 /// comes when there is none left takes the place. So hot keys stay and cold ones hardly disturb them.
 pub(super) struct Combine {
@@ -85,28 +102,23 @@ impl Combine {
         mut give: impl FnMut(Slot, u64, u64, &[u8]),
     ) {
         // Two groups take turns: while one is added, the places of the other are on their way.
-        let mut places = [[0; GROUP]; 2];
+        let mut asked = [Asked { places: [0; GROUP], hashes: [0; GROUP] }; 2];
         let group = |from: usize| from.min(picked)..(from + GROUP).min(picked);
-        self.ask(batch, group(0), &pick, &mut places[0]);
+        self.ask(batch, group(0), &pick, &mut asked[0]);
         for from in (0..picked).step_by(GROUP) {
             let turn = (from / GROUP) & 1;
-            self.ask(batch, group(from + GROUP), &pick, &mut places[turn ^ 1]);
-            self.add_group(batch, group(from), &pick, &places[turn], &mut give);
+            self.ask(batch, group(from + GROUP), &pick, &mut asked[turn ^ 1]);
+            self.add_group(batch, group(from), &pick, &asked[turn], &mut give);
         }
     }
 
     /// Finds the places of a group of events, and asks for them, so that they are there soon after.
     #[inline(always)]
-    fn ask(
-        &self,
-        batch: &impl Batch,
-        group: Range<usize>,
-        pick: &impl Fn(usize) -> (Slot, usize),
-        places: &mut [u32; GROUP],
-    ) {
-        for (place, at) in places.iter_mut().zip(group) {
+    fn ask(&self, batch: &impl Batch, group: Range<usize>, pick: &impl Fn(usize) -> (Slot, usize), asked: &mut Asked) {
+        for ((place, hash), at) in asked.places.iter_mut().zip(&mut asked.hashes).zip(group) {
             let (slot, number) = pick(at);
-            *place = (batch.hash(number) ^ mixer(slot)) as u32 % PLACES as u32;
+            *hash = batch.hash(number);
+            *place = (*hash ^ mixer(slot)) as u32 % PLACES as u32;
             if !self.passing {
                 prefetch(self.place(*place));
             }
@@ -123,7 +135,7 @@ impl Combine {
         batch: &impl Batch,
         group: Range<usize>,
         pick: &impl Fn(usize) -> (Slot, usize),
-        places: &[u32; GROUP],
+        asked: &Asked,
         mut give: impl FnMut(Slot, u64, u64, &[u8]),
     ) {
         self.trial = self.trial.saturating_sub(group.len() as u32);
@@ -136,21 +148,26 @@ impl Combine {
                 give(slot, event.hash, event.weight, event.key);
             });
         }
-        let (mut known, mut strangers) = ([0; GROUP], [0; GROUP]);
-        let (mut knowns, mut others) = (0, 0);
-        for (i, at) in group.clone().enumerate() {
-            let (slot, number) = pick(at);
-            let place = self.place(places[i % GROUP]);
-            let meets = (place.hash == batch.hash(number)) & (place.slot == slot);
-            (known[knowns % GROUP], strangers[others % GROUP]) = (i, i);
-            knowns += usize::from(meets);
-            others += usize::from(!meets);
-        }
-        for &i in known[..knowns.min(GROUP)].iter().chain(&strangers[..others.min(GROUP)]) {
+        let all = u32::MAX >> (GROUP - group.len().clamp(1, GROUP));
+        let known = self.known(asked) & all;
+        self.met += known.count_ones();
+        let event = |i: usize| {
             let (slot, number) = pick(group.start + i);
-            self.add(slot, places[i % GROUP] as usize % PLACES, &batch.event(number), &mut give);
+            (slot, asked.places[i] as usize % PLACES, batch.event(number))
+        };
+        for (slot, at, event) in bits(known).map(event) {
+            self.add(slot, at, &event, &mut give);
         }
-        self.met += knowns as u32;
+        for (slot, at, event) in bits(known ^ all).map(event) {
+            self.add(slot, at, &event, &mut give);
+        }
+    }
+
+    /// A bit for each event that was asked for whose place holds a key of the same hash.
+    #[inline(always)]
+    fn known(&self, asked: &Asked) -> u32 {
+        let asked = asked.places.iter().zip(&asked.hashes).enumerate();
+        asked.fold(0, |known, (i, (&place, &hash))| known | u32::from(self.place(place).hash == hash) << i)
     }
 
     #[inline(always)]
@@ -162,10 +179,7 @@ impl Combine {
     fn add(&mut self, slot: Slot, at: usize, event: &Event<'_>, mut give: impl FnMut(Slot, u64, u64, &[u8])) {
         let Event { hash, weight, key, .. } = *event;
         let place = &mut self.places[at];
-        if place.hash == hash
-            && place.slot == slot
-            && place.used > 0
-            && same(place.key(&self.long, at), key)
+        if place.holds(slot, key, &self.long, at)
             && let Some(sum) = place.weight.checked_add(weight)
         {
             place.weight = sum;
@@ -220,8 +234,16 @@ impl Combine {
 }
 
 impl Place {
+    /// Whether it holds this key of this slot, whose place it is.
+    #[inline(always)]
+    fn holds(&self, slot: Slot, key: &[u8], long: &[Vec<u8>], at: usize) -> bool {
+        let beside = || &long[at][..];
+        let is_as_long = self.slot == slot && self.used as usize == key.len() + 1;
+        is_as_long && same(self.key.get(..key.len()).unwrap_or_else(beside), key)
+    }
+
     /// The key that is held, which is the `at`-th of the `long` ones if it does not fit here.
-    #[inline]
+    #[inline(always)]
     fn key<'a>(&'a self, long: &'a [Vec<u8>], at: usize) -> &'a [u8] {
         match self.key.get(..self.used as usize - 1) {
             Some(inline) => inline,

@@ -167,12 +167,21 @@ impl SpaceSaving {
         self.filters.is_empty()
     }
 
-    /// Asks for what a key's update reads.
+    /// Asks for what a key's update reads but for the bytes of the key.
     #[inline(always)]
     fn prefetch(&self, tag: u64) {
         let at = bucket_of(tag, self.buckets.len());
         self.buckets[at].prefetch();
         self.filters.prefetch(at, tag);
+    }
+
+    /// Asks for the bytes of a key that has a counter.
+    #[inline(always)]
+    fn prefetch_key(&self, tag: u64) {
+        let bucket = &self.buckets[bucket_of(tag, self.buckets.len())];
+        if let Some(way) = bucket.matches(tag).next() {
+            self.keys.prefetch(bucket.key(way));
+        }
     }
 
     #[inline(always)]
@@ -224,6 +233,7 @@ impl Sketch for SpaceSaving {
         for (i, (&hash, &weight)) in hashes.iter().zip(weights).enumerate() {
             if let Some(&ahead) = hashes.get(i + AHEAD) {
                 self.prefetch(tag_of(ahead));
+                self.prefetch_key(tag_of(hashes[i + AHEAD / 2]));
             }
             self.add(hash, key(i), weight).map_err(|Overflow| i)?;
         }

@@ -12,11 +12,15 @@ use crate::sketch::Sketch;
 impl SpaceSaving {
     #[inline(always)]
     pub(super) fn add_untracked(&mut self, tag: u64, key: &[u8], weight: u64) {
-        if self.is_exact() && self.has_room(tag, key.len()) {
-            return self.insert(tag, key, weight, 0);
+        if self.is_exact() {
+            if self.has_room(tag, key.len()) {
+                return self.insert(tag, key, weight, 0);
+            }
+            if weight > 0 {
+                self.begin_evicting();
+            }
         }
         if weight > 0 {
-            self.begin_evicting();
             self.compete(tag, key, weight);
         }
     }

@@ -78,7 +78,9 @@ impl Filters {
     #[inline(always)]
     pub(super) fn prefetch(&self, at: usize, tag: u64) {
         if let Some(filter) = self.filters.get(at) {
-            cells_of(tag).into_iter().for_each(|cell| prefetch(&filter.0[cell]));
+            let [one, other] = cells_of(tag);
+            prefetch(&filter.0[one]);
+            prefetch(&filter.0[other]);
         }
     }
 
@@ -86,8 +88,8 @@ impl Filters {
     #[inline(always)]
     pub(super) fn bound(&self, at: usize, tag: u64) -> u64 {
         let Some(filter) = self.filters.get(at) else { return 0 };
-        let [one, other] = cells_of(tag).map(|cell| filter.get(cell, self.wide));
-        one.min(other)
+        let [one, other] = cells_of(tag);
+        filter.get(one, self.wide).min(filter.get(other, self.wide))
     }
 
     /// Makes the bound of `tag`'s keys at least `bound`. The cells of bucket `at` must be there.
@@ -96,10 +98,9 @@ impl Filters {
         if bound > u32::MAX.into() {
             self.widen();
         }
+        let (filter, wide) = (&mut self.filters[at], self.wide);
         for cell in cells_of(tag) {
-            if self.filters[at].get(cell, self.wide) < bound {
-                self.filters[at].set(cell, self.wide, bound);
-            }
+            filter.set(cell, wide, filter.get(cell, wide).max(bound));
         }
     }
 

@@ -1,5 +1,7 @@
 //! The bytes of all tracked keys in one buffer, which is compacted before it outgrows its bound.
 
+use crate::prefetch::prefetch;
+
 /// Where a key's bytes lie.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct KeyRef {
@@ -32,6 +34,14 @@ impl Keys {
 
     pub(super) fn get(&self, key: KeyRef) -> &[u8] {
         &self.bytes[key.start as usize..][..key.len as usize]
+    }
+
+    /// Asks for the first line of a key.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, key: KeyRef) {
+        if let Some(first) = self.bytes.get(key.start as usize) {
+            prefetch(first);
+        }
     }
 
     /// Bytes of tracked keys.
