@@ -181,9 +181,9 @@ impl Events {
     /// Where a key is kept: in the block if it is a part of it.
     #[inline(always)]
     fn place(&mut self, key: &[u8]) -> usize {
-        let start = key.as_ptr().addr();
-        if start >= self.block.start && start + key.len() <= self.block.end {
-            return start - self.block.start;
+        let start = key.as_ptr().addr().wrapping_sub(self.block.start);
+        if start < self.block.len() {
+            return start;
         }
         self.keys.extend_from_slice(key);
         self.block.len() + self.keys.len() - key.len()

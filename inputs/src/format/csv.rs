@@ -119,11 +119,12 @@ impl Table {
             return None;
         }
         let newline = newlines.trailing_zeros() as usize;
-        let end = newline - usize::from(newline > 0 && window[newline - 1] == b'\r');
+        let end = newline - usize::from(window[newline.saturating_sub(1)] == b'\r');
         // Where columns end, but for the last, and where they start.
         let ends = finder.find(window, self.delimiter) & inside;
         let starts = ends << 1 | 1;
-        for (value, &bit) in values.iter_mut().zip(&self.bits) {
+        let bits = &self.bits[..values.len()];
+        for (value, &bit) in values.iter_mut().zip(bits) {
             *value = window.get(finder.nth(starts, bit)..end.min(finder.nth(ends, bit)));
         }
         Some((end, newline + 1))
@@ -235,16 +236,26 @@ impl Search for Parse<'_> {
 
     #[inline(always)]
     fn with(self, finder: impl Finder) {
+        // A number of values that is known beforehand saves a tenth of the instructions.
+        match self.table.columns.len() {
+            2 => self.records(finder, &mut [None; 2]),
+            values => self.records(finder, &mut vec![None; values][..]),
+        }
+    }
+}
+
+impl<'b> Parse<'b> {
+    #[inline(always)]
+    fn records(self, finder: impl Finder, values: &mut [Option<&'b [u8]>]) {
         let Parse { table, block, out } = self;
-        let mut values = vec![None; table.columns.len()];
         let mut quoted = Quoted::new(table.delimiter);
         let (mut at, mut quote) = (0, None);
         while at < block.len() {
             if let Some(window) = block[at..].first_chunk()
-                && let Some((end, next)) = table.short(finder, window, &mut values)
+                && let Some((end, next)) = table.short(finder, window, values)
             {
                 if end > 0 {
-                    table.extract.give(at, &values, out);
+                    table.extract.give(at, values, out);
                 }
                 at += next;
                 continue;
@@ -254,15 +265,15 @@ impl Search for Parse<'_> {
             }
             let newline = memchr(b'\n', &block[at..]).map_or(block.len(), |n| at + n);
             if quote.is_some_and(|quote| quote < newline) {
-                at = table.quoted(block, at, &mut values, &mut quoted, out);
+                at = table.quoted(block, at, values, &mut quoted, out);
                 continue;
             }
             let line = without_newline(&block[at..newline]);
             if line.len() > MAX_RECORD {
                 out.reject(at, Reason::TooLong);
             } else if !line.is_empty() {
-                table.split(line, &mut values);
-                table.extract.give(at, &values, out);
+                table.split(line, values);
+                table.extract.give(at, values, out);
             }
             at = newline + 1;
         }
