@@ -1,6 +1,6 @@
 //! One worker of a job: it reads, keeps epochs, and holds itself back when the rest cannot follow.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -81,7 +81,8 @@ pub fn run(
     let (me, workers) = (worker.index(), worker.peers());
     let probe = ProbeHandle::new();
     let ticks = Ticks { every: epochs(settings.early), began: Instant::now() };
-    let (mut parcels, mut dispatches) = build(worker, settings, ticks, give, &probe, &watch);
+    let closed = Rc::new(Cell::new(i64::MIN));
+    let (mut parcels, mut dispatches) = build(worker, settings, ticks, &closed, give, &probe, &watch);
     let ingest = IngestSettings {
         windows: settings.count.windows.clone(),
         exact: settings.exact,
@@ -111,7 +112,9 @@ pub fn run(
         }
         if ends {
             if let Some(dispatches) = &mut dispatches {
-                dispatches.send(Dispatch::new(me, mark, tick, ingest.summaries(mark, tick)));
+                // What was closed was so by marks of earlier epochs, which whoever gathers knows of as well.
+                let closed = settings.exact.then(|| closed.get());
+                dispatches.send(Dispatch::new(me, mark, tick, ingest.summaries(mark, tick, closed)));
             }
             if mark == Mark::Done {
                 break;
@@ -146,6 +149,7 @@ fn build(
     worker: &mut Worker,
     settings: &JobSettings,
     ticks: Ticks,
+    closed: &Rc<Cell<i64>>,
     give: impl FnMut(Ranking) + 'static,
     probe: &ProbeHandle<u64>,
     watch: &(impl Watch + Clone + 'static),
@@ -155,7 +159,7 @@ fn build(
     worker.dataflow(|scope| {
         let parcels = settings.exact.then(|| {
             let (input, parcels) = scope.new_input::<Parcel>();
-            let candidates = count(parcels, settings.count.clone(), ticks.every, watch.clone());
+            let candidates = count(parcels, settings.count.clone(), ticks.every, closed.clone(), watch.clone());
             deliver(rank(candidates, settings.count.k), outlet.clone(), probe);
             input
         });

@@ -157,8 +157,11 @@ impl Ingest {
 
     /// This worker's sketches of the windows that end at or below the mark, which it lets go, and of windows past their
     /// end the late events since the last time; on a `tick` also the sketches of all other windows.
-    pub fn summaries(&mut self, mark: Mark, tick: bool) -> Vec<Summary> {
-        self.sketches.as_mut().map_or_else(Vec::new, |sketches| sketches.summaries(mark, tick))
+    ///
+    /// Where counts are exact, `closed` is the watermark that they were closed by: the sketches of windows that end by then
+    /// are let go untold, and others only when the mark says that nothing comes any more.
+    pub fn summaries(&mut self, mark: Mark, tick: bool, closed: Option<i64>) -> Vec<Summary> {
+        self.sketches.as_mut().map_or_else(Vec::new, |sketches| sketches.summaries(mark, tick, closed))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Exact counting, and the changes of each window's best keys.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use differential_dataflow::{AsCollection, VecCollection};
@@ -62,10 +64,12 @@ pub trait Watch {
 /// that epoch are applied: windows close in that epoch, are revised in the epoch after (so that the final rows come out
 /// before them), and are forgotten in the one after that. Revisions are told every `revise_every` epochs and before a
 /// window is forgotten. Keeps the counts of every open window, and what it said last of every closed one.
+/// `closed` is set to the watermark that was applied last.
 pub fn count<'s>(
     parcels: Stream<'s, u64, Parcel>,
     settings: CountSettings,
     revise_every: u64,
+    closed: Rc<Cell<i64>>,
     mut watch: impl Watch + 'static,
 ) -> VecCollection<'s, u64, (Window, Candidate), i64> {
     let (me, workers) = (parcels.scope().index(), parcels.scope().peers());
@@ -105,6 +109,7 @@ pub fn count<'s>(
                 watch.counted_all(windows.forgotten());
                 watch.too_late(windows.take_too_late());
                 watch.watermark(watermark);
+                closed.set(watermark);
                 let mut session = output.session(&capability);
                 for change in changes {
                     let (time, window, best) = match change {
