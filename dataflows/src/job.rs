@@ -104,6 +104,10 @@ pub fn run(
         }
         let ends = now > epoch || mark == Mark::Done;
         let tick = now / ticks.every > epoch / ticks.every;
+        if ends && settings.exact {
+            // By marks of earlier epochs, which whoever gathers knows of as well.
+            ingest.close(closed.get());
+        }
         let ready = if ends { ingest.marked(mark, tick) } else { ingest.full() };
         match (ready, &mut parcels) {
             (Ok(ready), Some(parcels)) => ready.into_iter().for_each(|mut parcel| parcels.send_batch(&mut parcel)),
@@ -112,9 +116,7 @@ pub fn run(
         }
         if ends {
             if let Some(dispatches) = &mut dispatches {
-                // What was closed was so by marks of earlier epochs, which whoever gathers knows of as well.
-                let closed = settings.exact.then(|| closed.get());
-                dispatches.send(Dispatch::new(me, mark, tick, ingest.summaries(mark, tick, closed)));
+                dispatches.send(Dispatch::new(me, mark, tick, ingest.summaries(mark, tick)));
             }
             if mark == Mark::Done {
                 break;

@@ -69,7 +69,8 @@ fn timeless(line: &str) -> String {
     }
 }
 
-/// A line with `#` for every number, and one blank for many.
+/// A line with `#` for every number, and one blank for many. Of a time the date may be left out, as it is where a window ends
+/// on the day on which it starts.
 fn numberless(line: &str) -> String {
     let words = line.split_whitespace().map(|word| {
         let is_number = |c: char| c.is_ascii_digit() || c == '.' || c == ',';
@@ -81,7 +82,7 @@ fn numberless(line: &str) -> String {
                 false => text.push(c),
             }
         }
-        text
+        text.strip_prefix("#-#-#T").map(String::from).unwrap_or(text)
     });
     words.collect::<Vec<_>>().join(" ")
 }
@@ -114,4 +115,6 @@ fn like_means_but_for_numbers() {
     assert!(compare(" 10 a-9 3 10.0%\n"));
     assert!(!compare(" 10 b-9 3 10.0%\n"));
     assert!(page.begins("x\n1 a-1 2 3%\ny") && !page.begins("x\ny"));
+    let page = Shown::new("2026-11-22T03:00:00Z .. 04:00:00Z", true);
+    assert!(page.begins("2026-11-22T23:00:00Z .. 2026-11-23T00:00:00Z"));
 }

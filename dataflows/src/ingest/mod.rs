@@ -83,9 +83,8 @@ pub struct Ingest {
 impl Ingest {
     /// The ingest of worker `me` of `workers`.
     pub fn new(settings: &IngestSettings, me: usize, workers: usize) -> Self {
-        // Late events are of no use to early results, but they are to revisions of approximate ones.
         let sketches =
-            settings.sketch.clone().map(|empty| Sketches::new(settings.windows.clone(), empty, !settings.exact));
+            settings.sketch.clone().map(|empty| Sketches::new(settings.windows.clone(), empty, settings.exact));
         // What only sketches take goes to no one else.
         let workers = if settings.exact { workers } else { 1 };
         let outbox = Outbox::new(me, workers, settings.windows.lengths.len());
@@ -120,7 +119,7 @@ impl Ingest {
         }
     }
 
-    /// The parcels that are full, to be sent where exact counts are wanted. Their rows are in the sketches then.
+    /// The parcels that are full, to be sent where exact counts are wanted.
     ///
     /// # Errors
     /// [`CountOverflow`] when a sketch's certain count passed 2^64 - 1.
@@ -131,6 +130,7 @@ impl Ingest {
 
     /// As [`Ingest::full`], with whatever else is due: a last parcel for every worker carries the mark. At a `tick` all
     /// that came until now is due; else what came for the windows that the mark reaches, or more.
+    /// [`Ingest::summaries`] with the same mark and `tick` tells of all of it.
     ///
     /// # Errors
     /// As of [`Ingest::full`].
@@ -139,7 +139,9 @@ impl Ingest {
             self.combine.flush(|slot, hash, weight, key| self.outbox.push(slot, hash, weight, key));
         }
         let marked = self.outbox.marked(mark);
-        self.sketch(marked)
+        let marked = self.sketch(marked)?;
+        self.sketches.iter_mut().try_for_each(|sketches| sketches.prepare(mark, tick))?;
+        Ok(marked)
     }
 
     /// Whether the mark lets a window close that events are still being combined for.
@@ -150,18 +152,23 @@ impl Ingest {
 
     fn sketch(&mut self, parcels: Vec<Parcel>) -> Result<Vec<Parcel>, CountOverflow> {
         if let Some(sketches) = &mut self.sketches {
-            parcels.iter().flat_map(|parcel| parcel.rows.by_slot()).try_for_each(|rows| sketches.add_rows(&rows))?;
+            parcels.iter().try_for_each(|parcel| sketches.take(&parcel.rows))?;
         }
         Ok(parcels)
     }
 
-    /// This worker's sketches of the windows that end at or below the mark, which it lets go, and of windows past their
-    /// end the late events since the last time; on a `tick` also the sketches of all other windows.
+    /// Exact counts were closed by this watermark: sketches of windows that end by then are let go, and those that remain
+    /// told at ticks.
+    pub fn close(&mut self, watermark: i64) {
+        self.sketches.iter_mut().for_each(|sketches| sketches.close(watermark));
+    }
+
+    /// This worker's sketches of the windows that it lets go, and on a `tick` also those of all other windows.
     ///
-    /// Where counts are exact, `closed` is the watermark that they were closed by: the sketches of windows that end by then
-    /// are let go untold, and others only when the mark says that nothing comes any more.
-    pub fn summaries(&mut self, mark: Mark, tick: bool, closed: Option<i64>) -> Vec<Summary> {
-        self.sketches.as_mut().map_or_else(Vec::new, |sketches| sketches.summaries(mark, tick, closed))
+    /// Where counts are exact, that is only when the mark says that nothing comes any more. Else it lets go of windows that
+    /// end at or below the mark, and of the late events since the last time of windows past their end.
+    pub fn summaries(&mut self, mark: Mark, tick: bool) -> Vec<Summary> {
+        self.sketches.as_mut().map_or_else(Vec::new, |sketches| sketches.summaries(mark, tick))
     }
 }
 

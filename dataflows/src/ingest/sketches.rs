@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::count::CountOverflow;
 use crate::mark::Mark;
-use crate::parcel::SlotRows;
+use crate::parcel::{Rows, SlotRows};
 use crate::sketch::{AnySketch, Sketch};
 use crate::window::{Slot, Windows};
 
@@ -18,20 +18,53 @@ pub struct Summary {
     pub sketch: AnySketch,
 }
 
+/// As many rows may wait to be added to sketches.
+const MOST_WAITING: usize = 1 << 18;
+/// A parcel counts as so many rows at least.
+const LEAST_ROWS: usize = 64;
+
+/// Rows wait for a while before they are added: many at a time find more of a sketch in the cache. Where counts are exact,
+/// they wait for a tick, and are never added if their window closes first.
 pub(super) struct Sketches {
     windows: Windows,
     empty: AnySketch,
-    late_too: bool,
+    /// The watermark that exact counts were closed by; `None` where there are none.
+    closed: Option<i64>,
     open: BTreeMap<Slot, AnySketch>,
+    /// In the order in which they came, and how many.
+    waiting: Vec<Rows>,
+    rows: usize,
 }
 
 impl Sketches {
-    pub(super) fn new(windows: Windows, empty: AnySketch, late_too: bool) -> Self {
-        Sketches { windows, empty, late_too, open: BTreeMap::new() }
+    pub(super) fn new(windows: Windows, empty: AnySketch, exact: bool) -> Self {
+        let closed = exact.then_some(i64::MIN);
+        Sketches { windows, empty, closed, open: BTreeMap::new(), waiting: Vec::new(), rows: 0 }
     }
 
-    pub(super) fn add_rows(&mut self, rows: &SlotRows<'_>) -> Result<(), CountOverflow> {
-        if rows.slot.is_late() && !self.late_too {
+    /// Takes rows, all of which are in the sketches after the next [`catch_up`](Sketches::catch_up).
+    pub(super) fn take(&mut self, rows: &Rows) -> Result<(), CountOverflow> {
+        if !rows.is_empty() {
+            self.waiting.push(rows.clone());
+            self.rows += rows.len().max(LEAST_ROWS);
+        }
+        if self.rows >= MOST_WAITING { self.catch_up() } else { Ok(()) }
+    }
+
+    /// Brings the sketches up to date, if they are to be told with this mark.
+    pub(super) fn prepare(&mut self, mark: Mark, tick: bool) -> Result<(), CountOverflow> {
+        let are_told = self.closed.is_none() || tick || mark == Mark::Done;
+        if are_told { self.catch_up() } else { Ok(()) }
+    }
+
+    fn catch_up(&mut self) -> Result<(), CountOverflow> {
+        self.rows = 0;
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.iter().flat_map(Rows::by_slot).try_for_each(|rows| self.add(&rows))
+    }
+
+    fn add(&mut self, rows: &SlotRows<'_>) -> Result<(), CountOverflow> {
+        if !self.is_wanted(rows.slot) {
             return Ok(());
         }
         let sketch = self.open.entry(rows.slot).or_insert_with(|| self.empty.clone());
@@ -39,14 +72,23 @@ impl Sketches {
         added.map_err(|at| CountOverflow { key: rows.key(at).to_vec() })
     }
 
-    /// `closed` is the watermark up to which windows have their exact counts, where they get any: then sketches are kept
-    /// until they have, and told of at ticks only.
-    pub(super) fn summaries(&mut self, mark: Mark, tick: bool, closed: Option<i64>) -> Vec<Summary> {
+    /// Late events are of no use to early results, but they are to revisions of approximate ones.
+    fn is_wanted(&self, slot: Slot) -> bool {
+        self.closed.is_none_or(|closed| !slot.is_late() && self.windows.window(slot).end > closed)
+    }
+
+    /// Exact counts were closed by this watermark: the sketches of windows that end by then are of no use any more.
+    pub(super) fn close(&mut self, watermark: i64) {
+        self.closed = Some(watermark);
         let windows = &self.windows;
-        self.open.retain(|slot, _| closed.is_none_or(|closed| windows.window(*slot).end > closed));
+        self.open.retain(|slot, _| windows.window(*slot).end > watermark);
+    }
+
+    pub(super) fn summaries(&mut self, mark: Mark, tick: bool) -> Vec<Summary> {
+        let windows = &self.windows;
         let settles = |slot: &Slot| match mark {
             Mark::Done => true,
-            _ if closed.is_some() => false,
+            _ if self.closed.is_some() => false,
             Mark::At(watermark) => windows.window(*slot).end <= watermark || slot.is_late() && tick,
             Mark::Idle(_) | Mark::Nothing => slot.is_late() && tick,
         };
@@ -64,46 +106,59 @@ impl Sketches {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::parcel::{Columns, Rows};
+    use crate::parcel::Columns;
     use crate::sketch::SpaceSaving;
+    use crate::window::Judge;
 
-    /// Sketches of the windows from 0 to 100 and from 100 to 200.
-    fn two_windows() -> Sketches {
+    /// Sketches of the windows from 0 to 100 and from 100 to 200, of an event each.
+    fn two_windows(exact: bool) -> Sketches {
         let windows = Windows { lengths: vec![100], out_of_orderness: 0, allowed_lateness: 0 };
-        let mut sketches = Sketches::new(windows.clone(), SpaceSaving::new(8).into(), false);
+        let mut sketches = Sketches::new(windows.clone(), SpaceSaving::new(8).into(), exact);
         let mut columns = Columns::default();
         for time in [0, 100] {
-            let slots = crate::window::Judge::new(windows.clone()).all_on_time(None, &(time..=time));
+            let slots = Judge::new(windows.clone()).all_on_time(None, &(time..=time));
             slots.into_iter().flatten().for_each(|slot| columns.push(slot, 1, 1, b"key"));
         }
-        Rows::from(columns).by_slot().for_each(|rows| assert!(sketches.add_rows(&rows).is_ok()));
+        sketches.take(&columns.into()).unwrap();
         sketches
     }
 
-    /// Start of the window, and whether the worker lets go of it.
-    fn told(sketches: &mut Sketches, mark: Mark, tick: bool, closed: Option<i64>) -> Vec<(i64, bool)> {
-        let summaries = sketches.summaries(mark, tick, closed);
-        summaries.iter().map(|summary| (sketches.windows.window(summary.slot).start, summary.settled)).collect()
+    /// Start of the window, whether the worker lets go of it, and its total.
+    fn told(sketches: &mut Sketches, mark: Mark, tick: bool) -> Vec<(i64, bool, u128)> {
+        sketches.prepare(mark, tick).unwrap();
+        let summaries = sketches.summaries(mark, tick);
+        let told = |told: &Summary| (sketches.windows.window(told.slot).start, told.settled, told.sketch.total());
+        summaries.iter().map(told).collect()
     }
 
     #[test]
     fn without_exact_counts_a_sketch_is_told_when_the_mark_reaches_its_window() {
-        let mut sketches = two_windows();
-        assert_eq!(told(&mut sketches, Mark::At(99), true, None), [(0, false), (100, false)]);
-        assert_eq!(told(&mut sketches, Mark::At(100), false, None), [(0, true)]);
-        assert_eq!(told(&mut sketches, Mark::At(150), true, None), [(100, false)]);
-        assert_eq!(told(&mut sketches, Mark::Done, false, None), [(100, true)]);
+        let mut sketches = two_windows(false);
+        assert_eq!(told(&mut sketches, Mark::At(99), true), [(0, false, 1), (100, false, 1)]);
+        assert_eq!(told(&mut sketches, Mark::At(100), false), [(0, true, 1)]);
+        assert_eq!(told(&mut sketches, Mark::At(150), true), [(100, false, 1)]);
+        assert_eq!(told(&mut sketches, Mark::Done, false), [(100, true, 1)]);
     }
 
     #[test]
     fn with_exact_counts_a_sketch_is_told_at_ticks_until_its_window_is_closed() {
-        let mut sketches = two_windows();
-        assert_eq!(told(&mut sketches, Mark::At(100), false, Some(99)), []);
-        assert_eq!(told(&mut sketches, Mark::At(100), true, Some(99)), [(0, false), (100, false)]);
-        assert_eq!(told(&mut sketches, Mark::At(200), true, Some(100)), [(100, false)]);
-        assert_eq!(told(&mut sketches, Mark::Done, false, Some(150)), [(100, true)]);
-        assert_eq!(told(&mut sketches, Mark::Done, true, Some(200)), []);
+        let mut sketches = two_windows(true);
+        assert_eq!(told(&mut sketches, Mark::At(100), false), []);
+        assert_eq!(told(&mut sketches, Mark::At(100), true), [(0, false, 1), (100, false, 1)]);
+        sketches.close(100);
+        assert_eq!(told(&mut sketches, Mark::At(200), true), [(100, false, 1)]);
+        assert_eq!(told(&mut sketches, Mark::Done, false), [(100, true, 1)]);
+    }
+
+    #[test]
+    fn what_waits_for_a_closed_window_is_not_added() {
+        let mut sketches = two_windows(true);
+        sketches.close(100);
+        assert_eq!(told(&mut sketches, Mark::Nothing, true), [(100, false, 1)]);
+        sketches.close(200);
+        assert!(sketches.open.is_empty());
     }
 }

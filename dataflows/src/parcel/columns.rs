@@ -2,6 +2,7 @@
 //! aligned, and hold no `unsafe`: hostile bytes can panic and cannot corrupt memory.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use columnar::bytes::stash::Stash;
 use columnar::{ContainerOf, Len, Push};
@@ -41,18 +42,23 @@ impl Columns {
 
 impl From<Columns> for Rows {
     fn from(columns: Columns) -> Self {
-        Rows(Stash::Typed(columns.0))
+        Rows(Arc::new(Stash::Typed(columns.0)))
     }
 }
 
-/// Combined counts on their way: columns, or the bytes in which they came.
+/// Combined counts on their way: columns, or the bytes in which they came. A clone is the same rows.
 #[derive(Clone, Default)]
-pub struct Rows(Stash<Typed, Bytes>);
+pub struct Rows(Arc<Stash<Typed, Bytes>>);
 
 impl Rows {
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
-        self.0.len() == 0
+        self.len() == 0
     }
 
     /// The rows, cut where the slot changes, in order.
@@ -62,7 +68,7 @@ impl Rows {
     }
 
     pub(super) fn from_bytes(bytes: Bytes) -> Self {
-        Rows(Stash::try_from_bytes(bytes).expect("a parcel's columns are whole"))
+        Rows(Arc::new(Stash::try_from_bytes(bytes).expect("a parcel's columns are whole")))
     }
 
     pub(super) fn length_in_bytes(&self) -> usize {

@@ -7,6 +7,7 @@
 //! between processes of one build on a private network.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use timely::bytes::arc::Bytes;
 
@@ -56,23 +57,28 @@ impl Columns {
 
 impl From<Columns> for Rows {
     fn from(columns: Columns) -> Self {
-        Rows(columns)
+        Rows(Arc::new(columns))
     }
 }
 
-/// Combined counts on their way.
+/// Combined counts on their way. A clone is the same rows.
 #[derive(Clone, Default)]
-pub struct Rows(Columns);
+pub struct Rows(Arc<Columns>);
 
 impl Rows {
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 
     /// The rows, cut where the slot changes, in order.
     pub fn by_slot(&self) -> impl Iterator<Item = SlotRows<'_>> {
-        let Columns { slots, hashes, weights, ends, keys } = &self.0;
+        let Columns { slots, hashes, weights, ends, keys } = &*self.0;
         super::by_slot(slots, hashes, weights, ends, keys)
     }
 
@@ -89,7 +95,7 @@ impl Rows {
         let keys = read::<u8>(&mut rest, key_bytes);
         let ordered = ends.is_sorted() && ends.last().is_none_or(|&end| end == keys.len() as u64);
         assert!(rest.is_empty() && ordered, "a parcel's columns fit each other");
-        Rows(Columns { slots, hashes, weights, ends, keys })
+        Rows(Arc::new(Columns { slots, hashes, weights, ends, keys }))
     }
 
     pub(super) fn length_in_bytes(&self) -> usize {
@@ -97,7 +103,7 @@ impl Rows {
     }
 
     pub(super) fn write_to<W: Write>(&self, writer: &mut W) {
-        let Columns { slots, hashes, weights, ends, keys } = &self.0;
+        let Columns { slots, hashes, weights, ends, keys } = &*self.0;
         for word in [slots.len(), keys.len()] {
             writer.write_all(&(word as u64).to_ne_bytes()).expect("the buffer is as long as was asked for");
         }
