@@ -1,6 +1,6 @@
 //! The events of one block, and the records that gave none.
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
 
@@ -107,8 +107,9 @@ pub struct Events {
     keys: Vec<u8>,
     rejected: Vec<Rejected>,
     secrets: RapidSecrets,
-    /// The addresses of the block's bytes.
-    block: Range<usize>,
+    /// The address of the block's first byte, and the block's length.
+    block_start: usize,
+    block_length: usize,
     arrival: i64,
     latest: i64,
     /// The lowest and the highest event time.
@@ -126,7 +127,8 @@ impl Events {
             keys: Vec::new(),
             rejected: Vec::new(),
             secrets: RapidSecrets::seed(seed),
-            block: 0..0,
+            block_start: 0,
+            block_length: 0,
             arrival: 0,
             latest: i64::MAX,
             lowest: i64::MAX,
@@ -142,8 +144,7 @@ impl Events {
         self.weights.clear();
         self.keys.clear();
         self.rejected.clear();
-        let start = block.as_ptr().addr();
-        self.block = start..start + block.len();
+        (self.block_start, self.block_length) = (block.as_ptr().addr(), block.len());
         (self.arrival, self.latest) = (arrival, latest);
         (self.lowest, self.highest) = (i64::MAX, i64::MIN);
     }
@@ -181,12 +182,12 @@ impl Events {
     /// Where a key is kept: in the block if it is a part of it.
     #[inline(always)]
     fn place(&mut self, key: &[u8]) -> usize {
-        let start = key.as_ptr().addr().wrapping_sub(self.block.start);
-        if start < self.block.len() {
+        let start = key.as_ptr().addr().wrapping_sub(self.block_start);
+        if start < self.block_length {
             return start;
         }
         self.keys.extend_from_slice(key);
-        self.block.len() + self.keys.len() - key.len()
+        self.block_length + self.keys.len() - key.len()
     }
 
     /// Notes that the record that starts at `at` gave no event.
@@ -246,7 +247,7 @@ impl Events {
         let Row { time, hash, record, key, key_length } = self.rows[number];
         let weight = self.weights.get(number).copied().unwrap_or(1);
         let (key, length) = (key as usize, key_length as usize);
-        let key = match key.checked_sub(self.block.len()) {
+        let key = match key.checked_sub(self.block_length) {
             Some(own) if length > 0 => &self.keys[own..][..length],
             Some(_) => &[],
             None => &block[key..][..length],
