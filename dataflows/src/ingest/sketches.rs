@@ -18,10 +18,10 @@ pub struct Summary {
     pub sketch: AnySketch,
 }
 
-/// As many rows may wait to be added to sketches.
-const MOST_WAITING: usize = 1 << 18;
-/// A parcel counts as so many rows at least.
-const LEAST_ROWS: usize = 64;
+/// The most bytes of rows that wait to be added to sketches: about 350,000 of usual keys.
+const MOST_WAITING: usize = 16 << 20;
+/// A parcel of a few rows takes about as many.
+const LEAST_BYTES: usize = 1 << 10;
 
 /// Rows wait for a while before they are added: many at a time find more of a sketch in the cache. Where counts are exact,
 /// they wait for a tick, and are never added if their window closes first.
@@ -31,24 +31,24 @@ pub(super) struct Sketches {
     /// The watermark that exact counts were closed by; `None` where there are none.
     closed: Option<i64>,
     open: BTreeMap<Slot, AnySketch>,
-    /// In the order in which they came, and how many.
+    /// In the order in which they came, and their bytes.
     waiting: Vec<Rows>,
-    rows: usize,
+    bytes: usize,
 }
 
 impl Sketches {
     pub(super) fn new(windows: Windows, empty: AnySketch, exact: bool) -> Self {
         let closed = exact.then_some(i64::MIN);
-        Sketches { windows, empty, closed, open: BTreeMap::new(), waiting: Vec::new(), rows: 0 }
+        Sketches { windows, empty, closed, open: BTreeMap::new(), waiting: Vec::new(), bytes: 0 }
     }
 
     /// Takes rows, all of which are in the sketches after the next [`catch_up`](Sketches::catch_up).
     pub(super) fn take(&mut self, rows: &Rows) -> Result<(), CountOverflow> {
         if !rows.is_empty() {
             self.waiting.push(rows.clone());
-            self.rows += rows.len().max(LEAST_ROWS);
+            self.bytes += rows.length_in_bytes().max(LEAST_BYTES);
         }
-        if self.rows >= MOST_WAITING { self.catch_up() } else { Ok(()) }
+        if self.bytes >= MOST_WAITING { self.catch_up() } else { Ok(()) }
     }
 
     /// Brings the sketches up to date, if they are to be told with this mark.
@@ -58,7 +58,7 @@ impl Sketches {
     }
 
     fn catch_up(&mut self) -> Result<(), CountOverflow> {
-        self.rows = 0;
+        self.bytes = 0;
         let waiting = std::mem::take(&mut self.waiting);
         waiting.iter().flat_map(Rows::by_slot).try_for_each(|rows| self.add(&rows))
     }

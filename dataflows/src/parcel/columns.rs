@@ -51,14 +51,9 @@ impl From<Columns> for Rows {
 pub struct Rows(Arc<Stash<Typed, Bytes>>);
 
 impl Rows {
-    /// The number of rows.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.0.len() == 0
     }
 
     /// The rows, cut where the slot changes, in order.
@@ -71,7 +66,8 @@ impl Rows {
         Rows(Arc::new(Stash::try_from_bytes(bytes).expect("a parcel's columns are whole")))
     }
 
-    pub(super) fn length_in_bytes(&self) -> usize {
+    /// The bytes that they take on the wire, and about in memory.
+    pub(crate) fn length_in_bytes(&self) -> usize {
         self.0.length_in_bytes()
     }
 

@@ -66,14 +66,9 @@ impl From<Columns> for Rows {
 pub struct Rows(Arc<Columns>);
 
 impl Rows {
-    /// The number of rows.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.0.is_empty()
     }
 
     /// The rows, cut where the slot changes, in order.
@@ -98,7 +93,8 @@ impl Rows {
         Rows(Arc::new(Columns { slots, hashes, weights, ends, keys }))
     }
 
-    pub(super) fn length_in_bytes(&self) -> usize {
+    /// The bytes that they take on the wire, and about in memory.
+    pub(crate) fn length_in_bytes(&self) -> usize {
         16 + 4 * (HEADER + 8 * self.0.len()) + HEADER + self.0.keys.len().next_multiple_of(8)
     }
 
