@@ -8,6 +8,7 @@
 //!
 //! Only [`operators`], [`parcel`], [`job`] and [`start`] know timely and differential; the rest are plain structs.
 
+mod bits;
 pub mod count;
 pub mod gather;
 pub mod ingest;

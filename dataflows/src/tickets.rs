@@ -5,6 +5,7 @@
 //! is in the next one. So the lines stand in the order of their tags, but for what went on to a next one, and growing
 //! needs nothing but them.
 
+use crate::bits::Bits;
 use crate::pages::filled;
 use crate::prefetch::prefetch;
 use crate::tags::{WIDTH, equal};
@@ -93,13 +94,11 @@ impl Tickets {
         let mut at = self.home(tag);
         loop {
             let line = &self.lines[at];
-            let mut equal = equal(&line.tags, tag);
-            while equal != 0 {
-                let ticket = line.tickets[equal.trailing_zeros() as usize];
+            for slot in Bits(equal(&line.tags, tag)) {
+                let ticket = line.tickets[slot];
                 if ticket != NONE && is_it(ticket) {
                     return Ok(ticket);
                 }
-                equal &= equal - 1;
             }
             if !line.is_full() {
                 return Err(Vacant(at));

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{Batch, Event};
+use crate::bits::Bits;
 use crate::key::same;
 use crate::pages::filled;
 use crate::prefetch::prefetch;
@@ -51,16 +52,6 @@ struct Place {
 struct Asked {
     places: [u32; GROUP],
     hashes: [u64; GROUP],
-}
-
-/// The numbers of the bits that are set, from the lowest.
-#[inline(always)]
-fn bits(mut set: u32) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let lowest = (set != 0).then(|| set.trailing_zeros() as usize)?;
-        set &= set - 1;
-        Some(lowest)
-    })
 }
 
 /// A table of (slot, key) to weight with one place for each. A stranger costs the holder a credit and passes by; one that
@@ -155,10 +146,10 @@ impl Combine {
             let (slot, number) = pick(group.start + i);
             (slot, asked.places[i] as usize % PLACES, batch.event(number))
         };
-        for (slot, at, event) in bits(known).map(event) {
+        for (slot, at, event) in Bits(known).map(event) {
             self.add(slot, at, &event, &mut give);
         }
-        for (slot, at, event) in bits(known ^ all).map(event) {
+        for (slot, at, event) in Bits(known ^ all).map(event) {
             self.add(slot, at, &event, &mut give);
         }
     }
@@ -239,6 +230,7 @@ impl Place {
     fn holds(&self, slot: Slot, key: &[u8], long: &[Vec<u8>], at: usize) -> bool {
         let beside = || &long[at][..];
         let is_as_long = self.slot == slot && self.used as usize == key.len() + 1;
+        // As of `Place::key`, by the other length, which is at hand: five instructions less an event.
         is_as_long && same(self.key.get(..key.len()).unwrap_or_else(beside), key)
     }
 

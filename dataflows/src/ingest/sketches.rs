@@ -80,16 +80,14 @@ impl Sketches {
     /// Exact counts were closed by this watermark: the sketches of windows that end by then are of no use any more.
     pub(super) fn close(&mut self, watermark: i64) {
         self.closed = Some(watermark);
-        let windows = &self.windows;
-        self.open.retain(|slot, _| windows.window(*slot).end > watermark);
+        self.open.retain(|slot, _| self.windows.window(*slot).end > watermark);
     }
 
     pub(super) fn summaries(&mut self, mark: Mark, tick: bool) -> Vec<Summary> {
-        let windows = &self.windows;
         let settles = |slot: &Slot| match mark {
             Mark::Done => true,
             _ if self.closed.is_some() => false,
-            Mark::At(watermark) => windows.window(*slot).end <= watermark || slot.is_late() && tick,
+            Mark::At(watermark) => self.windows.window(*slot).end <= watermark || slot.is_late() && tick,
             Mark::Idle(_) | Mark::Nothing => slot.is_late() && tick,
         };
         let settled = self.open.extract_if(.., |slot, _| settles(slot));

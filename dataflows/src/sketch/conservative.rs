@@ -25,6 +25,7 @@ use super::entries::Room;
 use super::frame::{Reader, write_varint};
 use super::mix::{of_row, place};
 use super::{DamagedSketch, MergeError, Overflow};
+use crate::bits::Bits;
 
 /// See the [module](self).
 pub type ConservativeCountMin = Counted<Lines>;
@@ -57,15 +58,6 @@ const fn choices() -> [u16; 1820] {
         bits += 1;
     }
     choices
-}
-
-/// The places of the bits that are set.
-fn places(mut bits: u16) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let place = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
-        bits &= bits - 1;
-        Some(place)
-    })
 }
 
 impl ConservativeCountMin {
@@ -145,7 +137,7 @@ impl Lines {
     }
 
     fn least(&self, block: usize, chosen: u16) -> u64 {
-        places(chosen).map(|counter| self.get(block, counter)).min().unwrap_or(0)
+        Bits(u32::from(chosen)).map(|counter| self.get(block, counter)).min().unwrap_or(0)
     }
 }
 
@@ -161,7 +153,7 @@ impl Cells for Lines {
             block = self.at(hash).0;
             estimate = self.least(block, chosen).saturating_add(weight);
         }
-        for counter in places(chosen) {
+        for counter in Bits(u32::from(chosen)) {
             if self.get(block, counter) < estimate {
                 self.set(block, counter, estimate);
             }

@@ -1,6 +1,7 @@
 //! Eight counters that share a cache line of tags.
 
 use super::keys::KeyRef;
+use crate::bits::Bits;
 use crate::prefetch::prefetch;
 use crate::tags::{WIDTH, equal};
 
@@ -54,8 +55,8 @@ pub(super) struct Bucket {
 impl Bucket {
     /// One bit for each way that may hold `tag`: the low half is the same. 0 finds the free ways.
     #[inline(always)]
-    pub(super) fn matches(&self, tag: u64) -> Ways {
-        Ways(equal(&self.tags, tag as u32))
+    pub(super) fn matches(&self, tag: u64) -> Bits {
+        Bits(equal(&self.tags, tag as u32))
     }
 
     /// Asks for the lines of tags, upper bounds and keys.
@@ -87,8 +88,8 @@ impl Bucket {
         self.matches(0).next()
     }
 
-    pub(super) fn used(&self) -> Ways {
-        Ways(!self.matches(0).0 & 0xFF)
+    pub(super) fn used(&self) -> Bits {
+        Bits(!self.matches(0).0 & 0xFF)
     }
 
     pub(super) fn slot(&self, way: usize) -> Slot {
@@ -153,20 +154,6 @@ impl Bucket {
         let lower = |a: u64, b: u64| a.min(b);
         let pairs: [u64; WAYS / 2] = std::array::from_fn(|pair| lower(standing(2 * pair), standing(2 * pair + 1)));
         lower(lower(pairs[0], pairs[1]), lower(pairs[2], pairs[3])) as usize % WAYS
-    }
-}
-
-/// A set of ways, as bits; iterates from the lowest.
-#[derive(Clone, Copy)]
-pub(super) struct Ways(u32);
-
-impl Iterator for Ways {
-    type Item = usize;
-
-    fn next(&mut self) -> Option<usize> {
-        let way = (self.0 != 0).then(|| self.0.trailing_zeros() as usize)?;
-        self.0 &= self.0 - 1;
-        Some(way)
     }
 }
 
