@@ -93,20 +93,21 @@ impl<'a> SlotRows<'a> {
     }
 }
 
-/// Columns of equal length cut where the slot changes: slots, hashes, weights, ends of keys, and all their bytes.
+/// Columns cut into runs of one slot: the slots and first rows of these, and the hashes, weights and ends of keys of all
+/// rows, and all their bytes.
 fn by_slot<'a>(
     slots: &'a [u64],
+    firsts: &'a [u64],
     hashes: &'a [u64],
     weights: &'a [u64],
     ends: &'a [u64],
     keys: &'a [u8],
 ) -> impl Iterator<Item = SlotRows<'a>> {
-    let mut next = 0;
-    slots.chunk_by(|a, b| a == b).map(move |same| {
-        let first = next;
-        next += same.len();
-        let slot = Slot::from_word(same[0]);
-        SlotRows { slot, hashes: &hashes[first..next], weights: &weights[first..next], ends, keys, first }
+    let lasts = firsts.iter().skip(1).copied().chain([hashes.len() as u64]);
+    slots.iter().zip(firsts).zip(lasts).map(move |((slot, first), last)| {
+        let (first, last) = (*first as usize, last as usize);
+        let (hashes, weights) = (&hashes[first..last], &weights[first..last]);
+        SlotRows { slot: Slot::from_word(*slot), hashes, weights, ends, keys, first }
     })
 }
 
@@ -157,7 +158,7 @@ mod tests {
         for mark in [Mark::Nothing, Mark::At(-5), Mark::Idle(9), Mark::Done] {
             let mut columns = Columns::default();
             for (i, key) in [&b"a"[..], b"", b"\xff\0odd", b"longer than eight bytes"].iter().enumerate() {
-                columns.push(Slot::from_word(i as u64 * 256), u64::MAX - i as u64, i as u64, key);
+                columns.push(Slot::from_word(i as u64 / 2 * 256), u64::MAX - i as u64, i as u64, key);
             }
             let parcel = Parcel { to: 3, from: 1, mark, rows: columns.into() };
             let back = read(written(&parcel));

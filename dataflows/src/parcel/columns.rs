@@ -11,9 +11,10 @@ use timely::bytes::arc::Bytes;
 use super::SlotRows;
 use crate::window::Slot;
 
-type Typed = ContainerOf<(u64, u64, u64, String)>;
+/// Slots and the number of the first row of each; hashes, weights and keys.
+type Typed = ContainerOf<(u64, u64, u64, u64, String)>;
 
-/// Combined counts while they are gathered: slot, hash, weight and key of each in four columns.
+/// Combined counts while they are gathered: hash, weight and key of each in three columns, and two of slots.
 #[derive(Clone, Default)]
 pub struct Columns(Typed);
 
@@ -21,12 +22,20 @@ impl Columns {
     /// Adds a row.
     #[inline]
     pub fn push(&mut self, slot: Slot, hash: u64, weight: u64, key: &[u8]) {
-        self.0.push((slot.to_word(), hash, weight, key));
+        let (slots, firsts, hashes, weights, keys) = &mut self.0;
+        let slot = slot.to_word();
+        if slots.last() != Some(&slot) {
+            slots.push(slot);
+            firsts.push(hashes.len() as u64);
+        }
+        hashes.push(hash);
+        weights.push(weight);
+        keys.push(key);
     }
 
     /// The number of rows.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.2.len()
     }
 
     /// Whether there is no row.
@@ -36,7 +45,7 @@ impl Columns {
 
     /// The number of bytes of all keys.
     pub fn key_bytes(&self) -> usize {
-        self.0.3.values.len()
+        self.0.4.values.len()
     }
 }
 
@@ -56,10 +65,16 @@ impl Rows {
         self.0.len() == 0
     }
 
+    /// The slots of all rows; twice where another stands between.
+    pub fn slots(&self) -> impl Iterator<Item = Slot> {
+        let slots: &[u64] = self.0.borrow().0;
+        slots.iter().map(|&slot| Slot::from_word(slot))
+    }
+
     /// The rows, cut where the slot changes, in order.
     pub fn by_slot(&self) -> impl Iterator<Item = SlotRows<'_>> {
-        let (slots, hashes, weights, keys) = self.0.borrow();
-        super::by_slot(slots, hashes, weights, keys.bounds, keys.values)
+        let (slots, firsts, hashes, weights, keys) = self.0.borrow();
+        super::by_slot(slots, firsts, hashes, weights, keys.bounds, keys.values)
     }
 
     pub(super) fn from_bytes(bytes: Bytes) -> Self {

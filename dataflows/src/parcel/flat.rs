@@ -1,10 +1,10 @@
-//! The second codec: five flat columns written by `abomonation`, behind a frame.
+//! The second codec: six flat columns written by `abomonation`, behind a frame.
 //!
 //! `abomonation` believes what it reads (RUSTSEC-2021-0120), so it is given little to believe: each column is a lone
 //! `Vec<u64>` or `Vec<u8>`, and its encoding is accepted only if it is, but for the pointer, what encoding a vector of
-//! the framed length gives. On the wire: the numbers of rows and of key bytes (u64 each, in the byte order of the
-//! machine), then slots, hashes, weights, ends of keys and key bytes, each padded to a multiple of 8 bytes. For use
-//! between processes of one build on a private network.
+//! the framed length gives. On the wire: the numbers of runs, of rows and of key bytes (u64 each, in the byte order of the
+//! machine), then the runs' slots and first rows, hashes, weights, ends of keys and key bytes, each padded to a multiple of
+//! 8 bytes. For use between processes of one build on a private network.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -17,10 +17,12 @@ use crate::window::Slot;
 /// Bytes of a vector's header as `abomonation` writes it: the vector itself.
 const HEADER: usize = size_of::<Vec<u64>>();
 
-/// Combined counts while they are gathered: slot, hash, weight and key of each in columns.
+/// Combined counts while they are gathered: hash, weight and key of each in columns, and two of slots.
 #[derive(Clone, Default)]
 pub struct Columns {
+    /// The slot of each run of rows, and the number of its first row.
     slots: Vec<u64>,
+    firsts: Vec<u64>,
     hashes: Vec<u64>,
     weights: Vec<u64>,
     /// Where each key ends in `keys`.
@@ -32,7 +34,10 @@ impl Columns {
     /// Adds a row.
     #[inline]
     pub fn push(&mut self, slot: Slot, hash: u64, weight: u64, key: &[u8]) {
-        self.slots.push(slot.to_word());
+        if self.slots.last() != Some(&slot.to_word()) {
+            self.slots.push(slot.to_word());
+            self.firsts.push(self.hashes.len() as u64);
+        }
         self.hashes.push(hash);
         self.weights.push(weight);
         self.keys.extend_from_slice(key);
@@ -41,12 +46,12 @@ impl Columns {
 
     /// The number of rows.
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.hashes.len()
     }
 
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.hashes.is_empty()
     }
 
     /// The number of bytes of all keys.
@@ -71,10 +76,16 @@ impl Rows {
         self.0.is_empty()
     }
 
+    /// The slots of all rows; twice where another stands between.
+    pub fn slots(&self) -> impl Iterator<Item = Slot> {
+        let slots: &[u64] = &self.0.slots;
+        slots.iter().map(|&slot| Slot::from_word(slot))
+    }
+
     /// The rows, cut where the slot changes, in order.
     pub fn by_slot(&self) -> impl Iterator<Item = SlotRows<'_>> {
-        let Columns { slots, hashes, weights, ends, keys } = &*self.0;
-        super::by_slot(slots, hashes, weights, ends, keys)
+        let Columns { slots, firsts, hashes, weights, ends, keys } = &*self.0;
+        super::by_slot(slots, firsts, hashes, weights, ends, keys)
     }
 
     pub(super) fn from_bytes(bytes: Bytes) -> Self {
@@ -84,26 +95,28 @@ impl Rows {
             rest = tail;
             u64::from_ne_bytes(*word) as usize
         };
-        let (rows, key_bytes) = (word(), word());
-        let mut words = || read::<u64>(&mut rest, rows);
-        let (slots, hashes, weights, ends) = (words(), words(), words(), words());
+        let (runs, rows, key_bytes) = (word(), word(), word());
+        let mut words = |length| read::<u64>(&mut rest, length);
+        let (slots, firsts) = (words(runs), words(runs));
+        let (hashes, weights, ends) = (words(rows), words(rows), words(rows));
         let keys = read::<u8>(&mut rest, key_bytes);
         let ordered = ends.is_sorted() && ends.last().is_none_or(|&end| end == keys.len() as u64);
         assert!(rest.is_empty() && ordered, "a parcel's columns fit each other");
-        Rows(Arc::new(Columns { slots, hashes, weights, ends, keys }))
+        Rows(Arc::new(Columns { slots, firsts, hashes, weights, ends, keys }))
     }
 
     /// The bytes that they take on the wire, and about in memory.
     pub(crate) fn length_in_bytes(&self) -> usize {
-        16 + 4 * (HEADER + 8 * self.0.len()) + HEADER + self.0.keys.len().next_multiple_of(8)
+        let words = 2 * self.0.slots.len() + 3 * self.0.len();
+        24 + 6 * HEADER + 8 * words + self.0.keys.len().next_multiple_of(8)
     }
 
     pub(super) fn write_to<W: Write>(&self, writer: &mut W) {
-        let Columns { slots, hashes, weights, ends, keys } = &*self.0;
-        for word in [slots.len(), keys.len()] {
+        let Columns { slots, firsts, hashes, weights, ends, keys } = &*self.0;
+        for word in [slots.len(), hashes.len(), keys.len()] {
             writer.write_all(&(word as u64).to_ne_bytes()).expect("the buffer is as long as was asked for");
         }
-        [slots, hashes, weights, ends].into_iter().for_each(|column| write(column, writer));
+        [slots, firsts, hashes, weights, ends].into_iter().for_each(|column| write(column, writer));
         write(keys, writer);
     }
 }
