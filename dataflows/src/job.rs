@@ -90,7 +90,15 @@ pub fn run(
     };
     let mut ingest = Ingest::new(&ingest, me, workers);
     let (mut epoch, mut last_read) = (0u64, ticks.began);
-    loop {
+    let mut alarm = watch.clone();
+    let mut dispatch = |ingest: &mut Ingest, mark, tick| {
+        let summaries = ingest.summaries(mark, tick).unwrap_or_else(|overflow| {
+            alarm.failed(CountError::from(overflow).into());
+            Vec::new()
+        });
+        Dispatch::new(me, mark, tick, summaries)
+    };
+    let is_told = loop {
         let step = if probe.less_than(&epoch.saturating_sub(AHEAD)) {
             worker.step_or_park(Some(Duration::from_millis(1)));
             continue;
@@ -98,12 +106,12 @@ pub fn run(
             intake.read()
         };
         let mut mark = intake.settle(&mut ingest);
-        let now = (ticks.began.elapsed().as_millis() / EPOCH.as_millis()) as u64;
+        let now = ticks.epoch();
         if step == Step::Done {
             mark = Mark::Done;
         }
         let ends = now > epoch || mark == Mark::Done;
-        let tick = now / ticks.every > epoch / ticks.every;
+        let tick = ticks.is_between(epoch, now);
         if ends && settings.exact {
             // By marks of earlier epochs, which whoever gathers knows of as well.
             ingest.close(closed.get());
@@ -115,11 +123,9 @@ pub fn run(
             (Err(overflow), _) => watch.failed(CountError::from(overflow).into()),
         }
         if ends {
-            if let Some(dispatches) = &mut dispatches {
-                dispatches.send(Dispatch::new(me, mark, tick, ingest.summaries(mark, tick)));
-            }
+            dispatches.iter_mut().for_each(|to| to.send(dispatch(&mut ingest, mark, tick)));
             if mark == Mark::Done {
-                break;
+                break tick || !settings.exact;
             }
             epoch = now;
             parcels.iter_mut().for_each(|input| input.advance_to(epoch));
@@ -133,8 +139,20 @@ pub fn run(
             _ if last_read.elapsed() < SOON => drop(worker.step_or_park(Some(Duration::from_millis(1)))),
             _ => drop(worker.step_or_park(Some(IDLE))),
         }
+    };
+    drop(parcels);
+    // The last sketches wait for a tick, unless all is counted before.
+    while let Some(to) = dispatches.as_mut().filter(|_| !is_told && closed.get() < i64::MAX) {
+        worker.step_or_park(Some(Duration::from_millis(1)));
+        let now = ticks.epoch();
+        if ticks.is_between(epoch, now) {
+            to.send(dispatch(&mut ingest, Mark::Done, true));
+            break;
+        }
+        epoch = now;
+        to.advance_to(epoch);
     }
-    drop((parcels, dispatches));
+    drop(dispatches);
     worker.step_or_park_while(None, || !probe.done());
 }
 
@@ -179,12 +197,16 @@ fn build(
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::ops::RangeInclusive;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, Mutex};
 
     use timely::logging::{TimelyEvent, TimelyEventBuilder};
 
     use super::*;
+    use crate::ingest::{Batch, Event};
     use crate::operators::JobError;
+    use crate::ranking::State;
     use crate::sketch::SpaceSaving;
     use crate::window::Windows;
 
@@ -207,6 +229,67 @@ mod tests {
         fn failed(&mut self, error: JobError) {
             panic!("{error}");
         }
+    }
+
+    /// One event for the window from 0 to 1000.
+    struct One;
+
+    impl Batch for One {
+        fn len(&self) -> usize {
+            1
+        }
+
+        fn times(&self) -> RangeInclusive<i64> {
+            0..=0
+        }
+
+        fn hash(&self, _: usize) -> u64 {
+            7
+        }
+
+        fn event(&self, _: usize) -> Event<'_> {
+            Event { time: 0, weight: 1, hash: 7, key: b"key" }
+        }
+    }
+
+    /// Brings one event, and is done then or when it is told or the time is up.
+    struct Until {
+        brought: bool,
+        end: Option<(Arc<AtomicBool>, Instant)>,
+    }
+
+    impl Intake for Until {
+        fn read(&mut self) -> Step {
+            let ends = |(told, end): &(Arc<AtomicBool>, Instant)| told.load(Ordering::Relaxed) || Instant::now() > *end;
+            if self.end.as_ref().is_none_or(ends) { Step::Done } else { Step::Wait }
+        }
+
+        fn settle(&mut self, ingest: &mut Ingest) -> Mark {
+            if !std::mem::replace(&mut self.brought, true) {
+                ingest.add_all(None, &One, |_, _| unreachable!("the event is on time"));
+            }
+            Mark::At(0)
+        }
+    }
+
+    #[test]
+    fn what_a_worker_read_that_is_done_is_in_early_rankings() {
+        let windows = Windows { lengths: vec![1000], out_of_orderness: 0, allowed_lateness: 0 };
+        let count = CountSettings { windows, k: 3, keep: None, memory: 1 << 20, spill_dir: std::env::temp_dir() };
+        let sketch = Some(SpaceSaving::new(8).into());
+        let settings = JobSettings { count, exact: true, sketch, spans: vec![1], early: 2 * EPOCH };
+        let (told, end) = (Arc::new(AtomicBool::new(false)), Instant::now() + Duration::from_secs(20));
+        let noted = told.clone();
+        let work = move |worker: &mut Worker| {
+            let told = noted.clone();
+            let end = (worker.index() == 1).then(|| (told.clone(), end));
+            let give = move |ranking: Ranking| {
+                told.fetch_or((ranking.state, ranking.total) == (State::Early, 2), Ordering::Relaxed);
+            };
+            run(worker, &settings, &mut Until { brought: false, end }, give, Deaf);
+        };
+        crate::start::start(crate::start::Start::Alone(2), work).unwrap();
+        assert!(told.load(Ordering::Relaxed), "no early ranking had the events of both workers");
     }
 
     /// The names of all operators of a job.

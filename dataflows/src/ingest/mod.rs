@@ -130,7 +130,6 @@ impl Ingest {
 
     /// As [`Ingest::full`], with whatever else is due: a last parcel for every worker carries the mark. At a `tick` all
     /// that came until now is due; else what came for the windows that the mark reaches, or more.
-    /// [`Ingest::summaries`] with the same mark and `tick` tells of all of it.
     ///
     /// # Errors
     /// As of [`Ingest::full`].
@@ -139,9 +138,7 @@ impl Ingest {
             self.combine.flush(|slot, hash, weight, key| self.outbox.push(slot, hash, weight, key));
         }
         let marked = self.outbox.marked(mark);
-        let marked = self.sketch(marked)?;
-        self.sketches.iter_mut().try_for_each(|sketches| sketches.prepare(mark, tick))?;
-        Ok(marked)
+        self.sketch(marked)
     }
 
     /// Whether the mark lets a window close that events are still being combined for.
@@ -163,12 +160,17 @@ impl Ingest {
         self.sketches.iter_mut().for_each(|sketches| sketches.close(watermark));
     }
 
-    /// This worker's sketches of the windows that it lets go, and on a `tick` also those of all other windows.
+    /// This worker's sketches of the windows that it lets go, and on a `tick` also those of all other windows, of all that
+    /// was in parcels.
     ///
-    /// Where counts are exact, that is only when the mark says that nothing comes any more. Else it lets go of windows that
-    /// end at or below the mark, and of the late events since the last time of windows past their end.
-    pub fn summaries(&mut self, mark: Mark, tick: bool) -> Vec<Summary> {
-        self.sketches.as_mut().map_or_else(Vec::new, |sketches| sketches.summaries(mark, tick))
+    /// Where counts are exact, there are some at ticks only, and it lets go when the mark says that nothing comes any more.
+    /// Else it lets go of windows that end at or below the mark, and of the late events since the last time of windows past
+    /// their end.
+    ///
+    /// # Errors
+    /// As of [`Ingest::full`].
+    pub fn summaries(&mut self, mark: Mark, tick: bool) -> Result<Vec<Summary>, CountOverflow> {
+        self.sketches.as_mut().map_or_else(|| Ok(Vec::new()), |sketches| sketches.summaries(mark, tick))
     }
 }
 

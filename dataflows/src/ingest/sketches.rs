@@ -18,8 +18,8 @@ pub struct Summary {
     pub sketch: AnySketch,
 }
 
-/// The most bytes of rows that wait to be added to sketches: about 350,000 of usual keys.
-const MOST_WAITING: usize = 16 << 20;
+/// The most bytes of rows that wait to be added to sketches: about 800,000 of usual keys.
+const MOST_WAITING: usize = 32 << 20;
 /// A parcel of a few rows takes about as many.
 const LEAST_BYTES: usize = 1 << 10;
 
@@ -42,19 +42,13 @@ impl Sketches {
         Sketches { windows, empty, closed, open: BTreeMap::new(), waiting: Vec::new(), bytes: 0 }
     }
 
-    /// Takes rows, all of which are in the sketches after the next [`catch_up`](Sketches::catch_up).
+    /// Takes rows, which are in the sketches that are told next.
     pub(super) fn take(&mut self, rows: &Rows) -> Result<(), CountOverflow> {
         if !rows.is_empty() {
             self.waiting.push(rows.clone());
-            self.bytes += rows.length_in_bytes().max(LEAST_BYTES);
+            self.bytes += bytes(rows);
         }
         if self.bytes >= MOST_WAITING { self.catch_up() } else { Ok(()) }
-    }
-
-    /// Brings the sketches up to date, if they are to be told with this mark.
-    pub(super) fn prepare(&mut self, mark: Mark, tick: bool) -> Result<(), CountOverflow> {
-        let are_told = self.closed.is_none() || tick || mark == Mark::Done;
-        if are_told { self.catch_up() } else { Ok(()) }
     }
 
     fn catch_up(&mut self) -> Result<(), CountOverflow> {
@@ -77,16 +71,27 @@ impl Sketches {
         self.closed.is_none_or(|closed| !slot.is_late() && self.windows.window(slot).end > closed)
     }
 
-    /// Exact counts were closed by this watermark: the sketches of windows that end by then are of no use any more.
+    /// Exact counts were closed by this watermark: what there is of windows that end by then is of no use any more.
     pub(super) fn close(&mut self, watermark: i64) {
-        self.closed = Some(watermark);
+        if self.closed.replace(watermark) == Some(watermark) {
+            return;
+        }
         self.open.retain(|slot, _| self.windows.window(*slot).end > watermark);
+        let waiting = std::mem::take(&mut self.waiting);
+        self.waiting = waiting.into_iter().filter(|rows| rows.slots().any(|slot| self.is_wanted(slot))).collect();
+        self.bytes = self.waiting.iter().map(bytes).sum();
     }
 
-    pub(super) fn summaries(&mut self, mark: Mark, tick: bool) -> Vec<Summary> {
+    /// The sketches that are due, up to date.
+    pub(super) fn summaries(&mut self, mark: Mark, tick: bool) -> Result<Vec<Summary>, CountOverflow> {
+        let exact = self.closed.is_some();
+        if exact && !tick {
+            return Ok(Vec::new());
+        }
+        self.catch_up()?;
         let settles = |slot: &Slot| match mark {
             Mark::Done => true,
-            _ if self.closed.is_some() => false,
+            _ if exact => false,
             Mark::At(watermark) => self.windows.window(*slot).end <= watermark || slot.is_late() && tick,
             Mark::Idle(_) | Mark::Nothing => slot.is_late() && tick,
         };
@@ -99,8 +104,13 @@ impl Sketches {
                 sketch: sketch.clone(),
             }));
         }
-        summaries
+        Ok(summaries)
     }
+}
+
+/// About the bytes in memory of rows that wait.
+fn bytes(rows: &Rows) -> usize {
+    rows.length_in_bytes().max(LEAST_BYTES)
 }
 
 #[cfg(test)]
@@ -126,8 +136,7 @@ mod tests {
 
     /// Start of the window, whether the worker lets go of it, and its total.
     fn told(sketches: &mut Sketches, mark: Mark, tick: bool) -> Vec<(i64, bool, u128)> {
-        sketches.prepare(mark, tick).unwrap();
-        let summaries = sketches.summaries(mark, tick);
+        let summaries = sketches.summaries(mark, tick).unwrap();
         let told = |told: &Summary| (sketches.windows.window(told.slot).start, told.settled, told.sketch.total());
         summaries.iter().map(told).collect()
     }
@@ -148,7 +157,8 @@ mod tests {
         assert_eq!(told(&mut sketches, Mark::At(100), true), [(0, false, 1), (100, false, 1)]);
         sketches.close(100);
         assert_eq!(told(&mut sketches, Mark::At(200), true), [(100, false, 1)]);
-        assert_eq!(told(&mut sketches, Mark::Done, false), [(100, true, 1)]);
+        assert_eq!(told(&mut sketches, Mark::Done, false), []);
+        assert_eq!(told(&mut sketches, Mark::Done, true), [(100, true, 1)]);
     }
 
     #[test]

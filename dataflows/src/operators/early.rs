@@ -58,6 +58,18 @@ pub struct Ticks {
     pub began: Instant,
 }
 
+impl Ticks {
+    /// The number of the epoch that it is now, from 0.
+    pub fn epoch(&self) -> u64 {
+        (self.began.elapsed().as_millis() / EPOCH.as_millis()) as u64
+    }
+
+    /// Whether there is a tick between two epochs.
+    pub fn is_between(&self, epoch: u64, later: u64) -> bool {
+        later / self.every > epoch / self.every
+    }
+}
+
 /// Gives early rankings at every tick, and what else [`Gather`] finds due at the end of every epoch.
 ///
 /// An early ranking is of one cut: it counts the events of all epochs before its
