@@ -65,13 +65,16 @@ impl Best {
 
 /// The k-th highest count, or 0 when there are fewer.
 pub(super) fn least(entries: &[(u32, u64)], k: usize) -> u64 {
-    let mut highest = BinaryHeap::with_capacity(k.min(entries.len()));
-    for &(_, count) in entries {
-        if highest.len() < k {
+    let (first, others) = entries.split_at(k.min(entries.len()));
+    let mut highest: BinaryHeap<_> = first.iter().map(|(_, count)| Reverse(*count)).collect();
+    let least = |highest: &BinaryHeap<Reverse<u64>>| highest.peek().map_or(0, |least| least.0);
+    let mut floor = least(&highest);
+    for &(_, count) in others.iter().filter(|_| k > 0) {
+        if count > floor {
+            highest.pop();
             highest.push(Reverse(count));
-        } else if let Some(mut least) = highest.peek_mut().filter(|least| least.0 < count) {
-            *least = Reverse(count);
+            floor = least(&highest);
         }
     }
-    highest.peek().filter(|_| highest.len() == k).map_or(0, |least| least.0)
+    if highest.len() == k { floor } else { 0 }
 }

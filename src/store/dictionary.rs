@@ -1,5 +1,6 @@
 //! The writer's dictionary: ids for the keys of a window, new ones for new keys.
 
+use std::cmp::Reverse;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -162,19 +163,24 @@ struct Chunk {
     bytes: Vec<u8>,
 }
 
-/// Rows by count descending, then key bytes. Most comparisons are settled by the count or the 8 bytes after those that all
-/// keys have in common, which stand beside it.
+/// The highest number of 7 bytes.
+const HIGHEST: u64 = (1 << 56) - 1;
+
+/// Rows by count descending, then key bytes. Most comparisons are settled by one number: of a byte for counts up to 254 and
+/// the 7 bytes after those that all keys have in common, or of a higher count alone.
 fn in_order<'k>(rows: &[Row<'k>]) -> Vec<Row<'k>> {
     let common = common_bytes(rows);
-    let mut order: Vec<(u64, u64, u32)> =
-        rows.iter().zip(0..).map(|(row, at)| (u64::MAX - row.count, first_bytes(&row.key[common..]), at)).collect();
-    let key = |at: u32| rows[at as usize].key;
-    // Two numbers that are compared without branches.
-    order.sort_unstable_by_key(|(count, bytes, _)| (*count, *bytes));
-    for equal in order.chunk_by_mut(|a, b| (a.0, a.1) == (b.0, b.1)) {
-        equal.sort_unstable_by_key(|(.., at)| key(*at));
+    let number = |row: &Row<'_>| match row.count {
+        0..255 => (255 - row.count) << 56 | first_bytes(&row.key[common..]) >> 8,
+        _ => HIGHEST - row.count.min(HIGHEST),
+    };
+    let mut order: Vec<(u64, u32)> = rows.iter().map(number).zip(0..).collect();
+    order.sort_unstable_by_key(|(number, _)| *number);
+    let row = |at: u32| rows[at as usize];
+    for equal in order.chunk_by_mut(|a, b| a.0 == b.0).filter(|equal| equal.len() > 1) {
+        equal.sort_unstable_by_key(|(_, at)| (Reverse(row(*at).count), row(*at).key));
     }
-    order.into_iter().map(|(.., at)| rows[at as usize]).collect()
+    order.into_iter().map(|(_, at)| row(at)).collect()
 }
 
 /// How many bytes all keys begin with alike.
@@ -190,4 +196,27 @@ fn first_bytes(key: &[u8]) -> u64 {
     let length = key.len().min(8);
     bytes[..length].copy_from_slice(&key[..length]);
     u64::from_be_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn rows_are_in_order_of_counts_and_then_of_keys(
+            common in "[a-c]{0,9}",
+            rows in prop::collection::vec((prop_oneof![1u64..4, 250u64..260, any::<u64>()], "[a-c]{0,12}"), 0..300),
+        ) {
+            let rows: Vec<_> = rows.into_iter().map(|(count, key)| (count, common.clone() + &key)).collect();
+            let row = |(count, key): &'_ (u64, String)| (Reverse(*count), key.clone().into_bytes());
+            let mut expected: Vec<_> = rows.iter().map(row).collect();
+            expected.sort_unstable();
+            let given: Vec<_> =
+                rows.iter().map(|(count, key)| Row { key: key.as_bytes(), count: *count, tag: 0 }).collect();
+            let ordered: Vec<_> = in_order(&given).iter().map(|row| (Reverse(row.count), row.key.to_vec())).collect();
+            prop_assert_eq!(ordered, expected);
+        }
+    }
 }

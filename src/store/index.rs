@@ -147,7 +147,18 @@ impl Index {
 
     #[inline]
     fn find(&self, guess: u32, key: &[u8], tag: u32) -> Result<u32, Vacant> {
-        self.tickets.find_guessed(guess, tag, |id| same(self.key(id), key))
+        self.tickets.find_guessed(guess, tag, |id| self.is_key(id, key))
+    }
+
+    /// Whether this is the key of an id.
+    #[inline]
+    fn is_key(&self, id: u32, key: &[u8]) -> bool {
+        let name = &self.name(id).0;
+        // As of `Index::key`, by the other length, which is at hand.
+        match name[..INLINE].get(..key.len()) {
+            Some(inline) => usize::from(name[INLINE]) == key.len() && same(inline, key),
+            None => self.key(id) == key,
+        }
     }
 
     #[inline]

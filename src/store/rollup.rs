@@ -14,7 +14,7 @@ const STRETCH: u32 = 1 << 16;
 /// comes as an error. Memory: the result and half a MiB.
 pub(super) fn sum(parts: &[Segment], keys: u32) -> Result<Result<Vec<(u32, u64)>, u32>, StoreError> {
     let mut sums = vec![0u64; STRETCH.min(keys) as usize];
-    let most = parts.iter().map(|part| part.keys() as usize).max().unwrap_or(0);
+    let most = parts.iter().map(|part| part.keys() as usize).sum::<usize>().min(keys as usize);
     let (mut entries, mut open, mut overflow) = (Vec::with_capacity(most), Entries::default(), None);
     for base in (0..keys).step_by(STRETCH as usize) {
         let end = base.saturating_add(STRETCH).min(keys);
