@@ -110,8 +110,7 @@ pub(super) fn check(dir: &Path, catalog: &Catalog) -> Option<String> {
 /// A lookup that is being made, by a thread of its own: O(keys log keys), in 8 bytes a key.
 pub(super) struct Making {
     dir: PathBuf,
-    head: [u8; HEAD],
-    entries: JoinHandle<Vec<u64>>,
+    written: JoinHandle<io::Result<()>>,
 }
 
 impl Making {
@@ -127,17 +126,18 @@ impl Making {
             return Ok(None);
         }
         let Some(head) = head(catalog.chunks(), keys) else { return Ok(None) };
-        let entries = thread::Builder::new().name("lookup".into()).spawn(move || {
+        let path = unpublished(dir);
+        let written = thread::Builder::new().name("lookup".into()).spawn(move || {
             let mut entries: Vec<u64> =
                 (0..keys).map(|id| u64::from(hash(index.key(id))) << 32 | u64::from(id)).collect();
             entries.sort_unstable();
-            entries
+            write(&path, &head, &entries)
         });
-        let entries = entries.map_err(StoreError::io(&dir.join(NAME)))?;
-        Ok(Some(Making { dir: dir.into(), head, entries }))
+        let written = written.map_err(StoreError::io(&dir.join(NAME)))?;
+        Ok(Some(Making { dir: dir.into(), written }))
     }
 
-    /// Writes it, when the dictionary that it belongs to is published.
+    /// Puts it in its place, when the dictionary that it belongs to is published.
     ///
     /// # Errors
     /// [`StoreError::Io`] when it cannot be written.
@@ -145,14 +145,19 @@ impl Making {
     /// # Panics
     /// When the thread did.
     pub(super) fn end(self) -> Result<(), StoreError> {
-        let Making { dir, head, entries } = self;
-        let entries = entries.join().expect("hashing and sorting do not panic");
-        let (made, path) = (dir.join(format!("{NAME}.new")), dir.join(NAME));
-        write(&made, &head, &entries)
-            .and_then(|()| fs::rename(&made, &path))
+        let Making { dir, written } = self;
+        let path = dir.join(NAME);
+        let written = written.join().expect("hashing, sorting and writing do not panic");
+        written
+            .and_then(|()| fs::rename(unpublished(&dir), &path))
             .and_then(|()| sync(&dir))
             .map_err(StoreError::io(&path))
     }
+}
+
+/// Where a lookup is until the keys in it are published.
+fn unpublished(dir: &Path) -> PathBuf {
+    dir.join(format!("{NAME}.new"))
 }
 
 fn write(path: &Path, head: &[u8], entries: &[u64]) -> io::Result<()> {
