@@ -8,8 +8,8 @@ use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
 
 /// How many rows of a search are under way, so that their cache misses overlap.
 const UNDER_WAY: usize = 64;
-/// Names to a chunk: 2 MiB.
-const CHUNK: usize = 1 << 16;
+/// Names to a chunk: 16 MiB, of which large pages take all but the ends.
+const CHUNK: usize = 1 << 19;
 /// Keys up to this length stand in their name.
 const INLINE: usize = 31;
 /// In the place of a length: the key stands apart.
@@ -98,7 +98,7 @@ impl Index {
             }
         }
         if (self.len as usize).is_multiple_of(CHUNK) {
-            self.names.push(if self.len == 0 { Vec::new() } else { with_large_pages(CHUNK) });
+            self.names.push(with_large_pages(CHUNK));
         }
         self.names.last_mut().expect("just opened").push(Name(name));
         self.len += 1;
