@@ -63,18 +63,21 @@ impl Best {
     }
 }
 
-/// The k-th highest count, or 0 when there are fewer.
+/// The k-th highest count, or 0 when there are fewer. O(entries) where few of them are among the highest so far.
 pub(super) fn least(entries: &[(u32, u64)], k: usize) -> u64 {
-    let (first, others) = entries.split_at(k.min(entries.len()));
+    if k == 0 || entries.len() < k {
+        return 0;
+    }
+    let (first, others) = entries.split_at(k);
     let mut highest: BinaryHeap<_> = first.iter().map(|(_, count)| Reverse(*count)).collect();
     let least = |highest: &BinaryHeap<Reverse<u64>>| highest.peek().map_or(0, |least| least.0);
     let mut floor = least(&highest);
-    for &(_, count) in others.iter().filter(|_| k > 0) {
+    for &(_, count) in others {
         if count > floor {
             highest.pop();
             highest.push(Reverse(count));
             floor = least(&highest);
         }
     }
-    if highest.len() == k { floor } else { 0 }
+    floor
 }

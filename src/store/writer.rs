@@ -243,7 +243,7 @@ impl Writer {
     /// As for [`put`](Writer::put).
     pub fn finish(mut self) -> Result<(), StoreError> {
         self.moving = None;
-        // The lookup is made while coarser windows are built, and written when they and all keys are safe.
+        // The lookup is made while coarser windows are built, and put in its place when they and all keys are safe.
         let making = Making::begin(&self.dir, &self.catalog, self.dictionary.index().clone())?;
         self.roll_up(i64::MAX)?;
         self.publish_staged()?;
