@@ -78,7 +78,8 @@ impl Sketches {
         }
         self.open.retain(|slot, _| self.windows.window(*slot).end > watermark);
         let waiting = std::mem::take(&mut self.waiting);
-        self.waiting = waiting.into_iter().filter(|rows| rows.slots().any(|slot| self.is_wanted(slot))).collect();
+        self.waiting =
+            waiting.into_iter().filter(|rows| rows.by_slot().any(|rows| self.is_wanted(rows.slot))).collect();
         self.bytes = self.waiting.iter().map(bytes).sum();
     }
 

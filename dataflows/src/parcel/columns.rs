@@ -65,12 +65,6 @@ impl Rows {
         self.0.len() == 0
     }
 
-    /// The slots of all rows; twice where another stands between.
-    pub fn slots(&self) -> impl Iterator<Item = Slot> {
-        let slots: &[u64] = self.0.borrow().0;
-        slots.iter().map(|&slot| Slot::from_word(slot))
-    }
-
     /// The rows, cut where the slot changes, in order.
     pub fn by_slot(&self) -> impl Iterator<Item = SlotRows<'_>> {
         let (slots, firsts, hashes, weights, keys) = self.0.borrow();

@@ -76,12 +76,6 @@ impl Rows {
         self.0.is_empty()
     }
 
-    /// The slots of all rows; twice where another stands between.
-    pub fn slots(&self) -> impl Iterator<Item = Slot> {
-        let slots: &[u64] = &self.0.slots;
-        slots.iter().map(|&slot| Slot::from_word(slot))
-    }
-
     /// The rows, cut where the slot changes, in order.
     pub fn by_slot(&self) -> impl Iterator<Item = SlotRows<'_>> {
         let Columns { slots, firsts, hashes, weights, ends, keys } = &*self.0;
