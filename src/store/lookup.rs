@@ -18,6 +18,7 @@ use super::directory::sync;
 use super::error::StoreError;
 use super::index::Index;
 use super::manifest::ChunkRecord;
+use super::order::sort_by_bits;
 
 /// The file's name.
 pub const NAME: &str = "keys.lookup";
@@ -107,7 +108,7 @@ pub(super) fn check(dir: &Path, catalog: &Catalog) -> Option<String> {
     (0..pages).any(|page| lookup.page(page).is_none()).then(damaged).flatten()
 }
 
-/// A lookup that is being made, by a thread of its own: O(keys log keys), in 8 bytes a key.
+/// A lookup that is being made, by a thread of its own: O(keys), in 16 bytes a key.
 pub(super) struct Making {
     dir: PathBuf,
     written: JoinHandle<io::Result<()>>,
@@ -130,7 +131,7 @@ impl Making {
         let written = thread::Builder::new().name("lookup".into()).spawn(move || {
             let mut entries: Vec<u64> =
                 (0..keys).map(|id| u64::from(hash(index.key(id))) << 32 | u64::from(id)).collect();
-            entries.sort_unstable();
+            sort_by_bits(&mut entries, u32::BITS, |entry| (entry >> 32) as u32);
             write(&path, &head, &entries)
         });
         let written = written.map_err(StoreError::io(&dir.join(NAME)))?;

@@ -1,39 +1,42 @@
-//! Putting the entries of a window in the order of their ids.
+//! Putting entries in order.
 
 use hitters_dataflows::count::CountOverflow;
-use hitters_dataflows::pages::filled;
 
-/// Fewer entries than this are compared.
+/// Fewer items than this are compared.
 const FEW: usize = 1 << 10;
-/// The most bits that entries are dealt out by at a time.
+/// The most bits that items are dealt out by at a time.
 const MOST_BITS: u32 = 11;
 
-/// Sorts by id: entries are dealt out by the lowest bits of their ids, then by the next ones. O(entries), in as much memory
-/// again.
+/// Sorts by id, as [`sort_by_bits`] does.
 pub(super) fn sort_by_id(entries: &mut Vec<(u32, u64)>) {
     let highest = entries.iter().map(|(id, _)| *id).max().unwrap_or(0);
-    let bits = u32::BITS - highest.leading_zeros();
-    if entries.len() < FEW {
-        entries.sort_unstable_by_key(|(id, _)| *id);
+    sort_by_bits(entries, u32::BITS - highest.leading_zeros(), |(id, _)| *id);
+}
+
+/// Sorts by a number below 2^bits; what has equal numbers keeps its order. Items are dealt out by the lowest bits of their
+/// numbers, then by the next ones. O(items), in as much memory again.
+pub(super) fn sort_by_bits<T: Copy + Default>(items: &mut Vec<T>, bits: u32, number: impl Fn(&T) -> u32) {
+    if items.len() < FEW {
+        items.sort_by_key(number);
         return;
     }
     let rounds = bits.div_ceil(MOST_BITS).max(1);
     let width = bits.div_ceil(rounds);
-    let mut other = filled((0, 0), entries.len());
+    let mut other = vec![T::default(); items.len()];
     for round in 0..rounds {
-        let pile = |id: u32| (id >> (round * width)) as usize & ((1 << width) - 1);
+        let pile = |item: &T| (number(item) >> (round * width)) as usize & ((1 << width) - 1);
         let mut starts = vec![0u32; 1 << width];
-        entries.iter().for_each(|(id, _)| starts[pile(*id)] += 1);
+        items.iter().for_each(|item| starts[pile(item)] += 1);
         let mut next = 0;
         for start in &mut starts {
             (*start, next) = (next, next + *start);
         }
-        for &(id, count) in entries.iter() {
-            let at = &mut starts[pile(id)];
-            other[*at as usize] = (id, count);
+        for item in items.iter() {
+            let at = &mut starts[pile(item)];
+            other[*at as usize] = *item;
             *at += 1;
         }
-        std::mem::swap(entries, &mut other);
+        std::mem::swap(items, &mut other);
     }
 }
 

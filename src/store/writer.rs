@@ -204,7 +204,7 @@ impl Writer {
     }
 
     /// Puts the counts of all keys of a window, in any order, in place of those it had. Keys of count 0 are left out.
-    /// Coarser windows that end by the end of the latest one are built too.
+    /// Coarser windows that end by the end of the latest one are built before the next is put or published.
     ///
     /// # Errors
     /// [`StoreError`] when the window is not one of the finest level, a sum does not fit, ids are used up, or files cannot
@@ -223,7 +223,7 @@ impl Writer {
     /// # Errors
     /// [`StoreError::Io`] when a file cannot be written; then nothing is published.
     pub fn publish(&mut self) -> Result<(), StoreError> {
-        self.guarded(|writer| writer.publish_staged())
+        self.guarded(|writer| writer.catch_up().and_then(|()| writer.publish_staged()))
     }
 
     /// Does a piece of compaction: copies up to `most` bytes of a pack of which more than half was replaced, and brings them
@@ -245,8 +245,11 @@ impl Writer {
         self.moving = None;
         // The lookup is made while coarser windows are built, and put in its place when they and all keys are safe.
         let making = Making::begin(&self.dir, &self.catalog, self.dictionary.index().clone())?;
+        self.catch_up()?;
         self.roll_up(i64::MAX)?;
         self.publish_staged()?;
+        // SQLite writes its log into its file; the lookup takes longer.
+        self.tables = None;
         making.map_or(Ok(()), Making::end)?;
         let path = self.dir.join(manifest::NAME);
         manifest::write_slots(&self.manifest, &[0, 1], self.certain)
@@ -274,6 +277,7 @@ impl Writer {
             let (dir, found) = (self.dir.display().to_string(), levels.name(0));
             return Err(StoreError::Length { dir, found });
         }
+        self.catch_up()?;
         if window.start < self.catalog.floor(0) {
             return Ok(Put::Expired);
         }
@@ -281,13 +285,16 @@ impl Writer {
         let mut chunks = Vec::new();
         let entries = self.dictionary.entries(counts, self.catalog.keys_end(), &mut chunks)?;
         chunks.into_iter().for_each(|chunk| self.stage(Record::Keys(chunk)));
-        let put = match entries.is_empty() && self.catalog.window(0, window.start).is_none() {
-            true => Put::Unchanged,
-            false => {
-                let encoded = Encoded::of(window.start, self.catalog.levels().length(0), &entries);
-                self.append(0, window.start, revised, &encoded, || Ok(entries))?
-            }
-        };
+        if entries.is_empty() && self.catalog.window(0, window.start).is_none() {
+            return Ok(Put::Unchanged);
+        }
+        let encoded = Encoded::of(window.start, self.catalog.levels().length(0), &entries);
+        self.append(0, window.start, revised, &encoded, || Ok(entries))
+    }
+
+    /// Does what follows from the end of the latest window: builds the coarser windows that are over, then drops what is too
+    /// old.
+    fn catch_up(&mut self) -> Result<(), StoreError> {
         self.roll_up(self.latest)?;
         for (level, start) in self.retention.rising(&self.catalog, self.latest) {
             self.stage(Record::Floor { level: level as u8, start });
@@ -296,7 +303,7 @@ impl Writer {
                 best.drop_before(self.catalog.levels(), level, start)?;
             }
         }
-        Ok(put)
+        Ok(())
     }
 
     /// Appends the segment of a window; `entries` are asked for when there is a table for it.

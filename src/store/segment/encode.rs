@@ -52,32 +52,11 @@ pub fn total(entries: &[(u32, u64)]) -> u128 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::fs::File;
-    use std::io::Write;
-    use std::sync::Arc;
-
     use proptest::prelude::*;
 
+    use super::super::Segment;
     use super::super::block::Entries;
-    use super::super::{Extent, Segment};
     use super::*;
-
-    fn loaded(entries: &[(u32, u64)]) -> Segment {
-        let bytes = encode(60_000, 60_000, entries);
-        let mut file: File = tempfile::tempfile().unwrap();
-        file.write_all(b"before").unwrap();
-        file.write_all(&bytes).unwrap();
-        Segment::load(Extent {
-            file: Arc::new(file),
-            offset: 6,
-            length: bytes.len() as u64,
-            keys: entries.len() as u32,
-            start: 60_000,
-            window_length: 60_000,
-            name: "it".into(),
-        })
-        .unwrap()
-    }
 
     fn entries(gaps: &[(u32, u64)]) -> Vec<(u32, u64)> {
         let mut next = 0;
@@ -98,7 +77,7 @@ mod tests {
             shift in 3u32..12,
         ) {
             let entries = entries(&gaps);
-            let segment = loaded(&entries);
+            let segment = Segment::of(&entries);
             let mut open = Entries::default();
             for (from, length) in ranges {
                 let mut found = Vec::new();
@@ -129,7 +108,7 @@ mod tests {
     #[test]
     fn many_pages() {
         let entries: Vec<(u32, u64)> = (0..100_000).map(|i| (i * 3, u64::from(i % 70) + 1)).collect();
-        let (segment, mut open, mut found) = (loaded(&entries), Entries::default(), Vec::new());
+        let (segment, mut open, mut found) = (Segment::of(&entries), Entries::default(), Vec::new());
         segment.for_each_in(0..u32::MAX, &mut open, |id, count| found.push((id, count))).unwrap();
         assert_eq!(found, entries);
         assert!(segment.length() > super::super::SMALL && segment.read_all().is_ok());

@@ -127,6 +127,11 @@ impl Segment {
         self.extent.keys
     }
 
+    /// An id that about half of its entries come before, 0 when it has few.
+    pub(super) fn middle(&self) -> u32 {
+        self.blocks.get(self.blocks.len() / 2).map_or(0, |block| block.first)
+    }
+
     /// Adds to each stripe of `1 << shift` ids, from stripe 0, a number that no count of an id in it is above. Sums that
     /// do not fit become the highest number. O(blocks + stripes).
     pub fn add_ceilings(&self, shift: u32, stripes: &mut [u64]) {
@@ -241,6 +246,27 @@ impl Segment {
             return Err(damaged(&self.extent, "page"));
         }
         Ok(page.bytes.get_or_init(|| bytes))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+impl Segment {
+    /// A segment with these entries, in a file of its own.
+    pub(super) fn of(entries: &[(u32, u64)]) -> Self {
+        let bytes = encode(60_000, 60_000, entries);
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(&bytes, 6).unwrap();
+        Segment::load(Extent {
+            file: Arc::new(file),
+            offset: 6,
+            length: bytes.len() as u64,
+            keys: entries.len() as u32,
+            start: 60_000,
+            window_length: 60_000,
+            name: "it".into(),
+        })
+        .unwrap()
     }
 }
 

@@ -62,6 +62,8 @@ impl Tables {
     fn open_file(path: &Path) -> rusqlite::Result<Self> {
         let connection = Connection::open(path).and_then(|connection| {
             connection.busy_timeout(PATIENCE)?;
+            // As many bytes in a fourth of the reads and writes.
+            connection.pragma_update(None, "page_size", 1 << 14)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             // They are made again from the segments if the machine stops; so no wait for the disk.
             connection.pragma_update(None, "synchronous", "OFF")?;
