@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use hitters::cli::{Cli, Command};
 use hitters::settings::Settings;
-use hitters::{generate, http, job, query, sketches, store};
+use hitters::{generate, http, job, machine, query, sketches, store};
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
@@ -22,7 +22,10 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Run(args) => Ok(job::run(Settings::check(&args)?)?.exit_code()),
+        Command::Run(args) => {
+            machine::keep_freed_memory();
+            Ok(job::run(Settings::check(&args)?)?.exit_code())
+        }
         Command::Query(args) => Ok(query::command::run(&args)?),
         Command::Serve(args) => Ok(http::command::run(&args)?),
         Command::Store(args) => Ok(store::command::run(&args)?),
