@@ -58,6 +58,7 @@ struct Asked {
 /// comes when there is none left takes the place. So hot keys stay and cold ones hardly disturb them.
 pub(super) struct Combine {
     places: Box<[Place; PLACES]>,
+    /// One for each place, from the first long key on.
     long: Vec<Vec<u8>>,
     /// Events until the next decision.
     trial: u32,
@@ -74,7 +75,7 @@ impl Combine {
         let places = filled(empty, PLACES).into_boxed_slice();
         Combine {
             places: places.try_into().unwrap_or_else(|_| unreachable!("there are so many places")),
-            long: vec![Vec::new(); PLACES],
+            long: Vec::new(),
             trial: TRIAL,
             met: 0,
             passing: false,
@@ -192,6 +193,7 @@ impl Combine {
         match place.key.get_mut(..key.len()) {
             Some(inline) => inline.copy_from_slice(key),
             None => {
+                self.long.resize_with(PLACES, Vec::new);
                 self.long[at].clear();
                 self.long[at].extend_from_slice(key);
             }
