@@ -38,7 +38,10 @@ pub(in crate::store) fn structure(dir: &Path) -> Result<Option<String>, StoreErr
 pub(in crate::store) fn rows(store: &Store, catalog: &Catalog) -> Result<Option<String>, StoreError> {
     let mut trouble = None;
     let found = unless_damaged(store.dir(), |tables| {
-        // Tables that fell behind are made again by the next writer.
+        // Tables that fell behind are made again by the next writer, and so are those that it was stopped before making.
+        if !tables.table_exists(None, "hitters_store")? {
+            return Ok(None);
+        }
         let records: Option<i64> = tables.query_row("SELECT max(records) FROM hitters_store", [], |row| row.get(0))?;
         if records.unwrap_or(0) as u64 != catalog.records() {
             return Ok(None);

@@ -67,6 +67,8 @@ impl Tables {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             // They are made again from the segments if the machine stops; so no wait for the disk.
             connection.pragma_update(None, "synchronous", "OFF")?;
+            // All of them are made, or none.
+            connection.execute_batch("BEGIN IMMEDIATE")?;
             for length in [MINUTE, HOUR, DAY] {
                 let table = table(length).expect("these have tables");
                 connection.execute_batch(&format!(
@@ -78,7 +80,7 @@ impl Tables {
                 ))?;
             }
             connection.execute_batch("CREATE TABLE IF NOT EXISTS hitters_store (records INTEGER NOT NULL)")?;
-            connection.execute_batch("BEGIN IMMEDIATE")?;
+            connection.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
             Ok(connection)
         })?;
         Ok(Tables { path: path.into(), connection })
