@@ -221,7 +221,7 @@ impl Writer {
     /// Makes all that was put visible, and safe.
     ///
     /// # Errors
-    /// [`StoreError::Io`] when a file cannot be written; then nothing is published.
+    /// [`StoreError`] when a coarser window's sum does not fit, or a file cannot be read or written; then nothing is published.
     pub fn publish(&mut self) -> Result<(), StoreError> {
         self.guarded(|writer| writer.catch_up().and_then(|()| writer.publish_staged()))
     }
