@@ -249,27 +249,6 @@ impl Segment {
     }
 }
 
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-impl Segment {
-    /// A segment with these entries, in a file of its own.
-    pub(super) fn of(entries: &[(u32, u64)]) -> Self {
-        let bytes = encode(60_000, 60_000, entries);
-        let file = tempfile::tempfile().unwrap();
-        file.write_all_at(&bytes, 6).unwrap();
-        Segment::load(Extent {
-            file: Arc::new(file),
-            offset: 6,
-            length: bytes.len() as u64,
-            keys: entries.len() as u32,
-            start: 60_000,
-            window_length: 60_000,
-            name: "it".into(),
-        })
-        .unwrap()
-    }
-}
-
 fn read(extent: &Extent, offset: u64, length: usize) -> Result<Vec<u8>, StoreError> {
     let mut bytes = vec![0; length];
     match extent.file.read_exact_at(&mut bytes, offset) {
@@ -297,4 +276,29 @@ fn check_head(extent: &Extent, bytes: &[u8], directory: usize) -> Result<u32, St
 
 fn damaged(extent: &Extent, what: &str) -> StoreError {
     StoreError::damaged(format!("the segment {} (its {what})", extent.name))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    impl Segment {
+        /// A segment with these entries, in a file of its own.
+        pub(in crate::store) fn of(entries: &[(u32, u64)]) -> Self {
+            let bytes = encode(60_000, 60_000, entries);
+            let file = tempfile::tempfile().unwrap();
+            file.write_all_at(&bytes, 6).unwrap();
+            Segment::load(Extent {
+                file: Arc::new(file),
+                offset: 6,
+                length: bytes.len() as u64,
+                keys: entries.len() as u32,
+                start: 60_000,
+                window_length: 60_000,
+                name: "it".into(),
+            })
+            .unwrap()
+        }
+    }
 }
