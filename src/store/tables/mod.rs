@@ -67,7 +67,7 @@ impl Tables {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             // They are made again from the segments if the machine stops; so no wait for the disk.
             connection.pragma_update(None, "synchronous", "OFF")?;
-            // All of them are made, or none.
+            // Tables that are missing are made with the first rows, all or none.
             connection.execute_batch("BEGIN IMMEDIATE")?;
             for length in [MINUTE, HOUR, DAY] {
                 let table = table(length).expect("these have tables");
@@ -80,7 +80,6 @@ impl Tables {
                 ))?;
             }
             connection.execute_batch("CREATE TABLE IF NOT EXISTS hitters_store (records INTEGER NOT NULL)")?;
-            connection.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
             Ok(connection)
         })?;
         Ok(Tables { path: path.into(), connection })
