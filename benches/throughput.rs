@@ -47,7 +47,7 @@ fn main() {
         }
         let csv = generated(events, skew, "csv");
         stages(name, &Input::of(&csv, csv.len())[0]);
-        let blocks = Arc::new(Input::of(&csv, 128 << 10));
+        let blocks = Arc::new(Input::of(&csv, 256 << 10));
         for (way, two) in [("as they are", Start::Alone(2)), ("as bytes", Start::Bytes(2))] {
             exchange(&format!("exchange {way}, -w 2, {name}"), &blocks, two);
         }
@@ -92,7 +92,7 @@ fn parse(what: &str, input: &[u8], name: &str) {
     let total = records.split_inclusive(|&b| b == b'\n').count() as u64;
     let mut parse = || {
         count = 0;
-        for block in blocks(records, 128 << 10) {
+        for block in blocks(records, 256 << 10) {
             events.begin(block, 0, i64::MAX);
             opened.parser.parse(block, &mut events);
             count += events.len() as u64;

@@ -71,7 +71,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME,..", value_delimiter = ',', help_heading = "Input")]
     pub columns: Option<Vec<String>>,
     /// How much is read and parsed at a time
-    #[arg(long, value_name = "BYTES", default_value = "128KiB", value_parser = quantity::bytes, help_heading = "Input")]
+    #[arg(long, value_name = "BYTES", default_value = "256KiB", value_parser = quantity::bytes, help_heading = "Input")]
     pub block_size: Bytes,
 
     /// Rows a window, up to 100,000

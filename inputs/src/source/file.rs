@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::buffer::spare_capacity;
+
 use super::compressed::{decompress, is_compressed};
 use super::{OpenedSource, Pull, Source};
 
@@ -15,7 +17,7 @@ struct Stored {
 
 /// Where the bytes come from, and how many were taken of the file.
 enum Bytes {
-    /// The file as it is. Only the standard library's own reader spares the buffer from being zeroed for every block.
+    /// The file as it is.
     Plain { file: File, own: u64, all: Arc<AtomicU64> },
     /// What its compressed bytes stand for.
     Compressed(Box<dyn Read + Send>, Arc<AtomicU64>),
@@ -26,7 +28,9 @@ impl Bytes {
         match self {
             Bytes::Compressed(bytes, _) => bytes.take(want as u64).read_to_end(into),
             Bytes::Plain { file, own, all } => {
-                let n = file.take(want as u64).read_to_end(into)?;
+                // A block in one call, into room that need not be zeroed before: the standard library takes five for it.
+                into.reserve_exact(want);
+                let n = rustix::io::retry_on_intr(|| rustix::io::read(&*file, spare_capacity(into)))?;
                 *own += n as u64;
                 all.fetch_add(n as u64, Ordering::Relaxed);
                 Ok(n)
