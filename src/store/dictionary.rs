@@ -31,7 +31,7 @@ pub(super) struct Dictionary {
 /// The file.
 struct Appended {
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     unsynced: bool,
 }
 
@@ -52,7 +52,11 @@ impl Dictionary {
             }
             None => index.push(b""),
         })?;
-        Ok(Dictionary { index: Arc::new(index), appended: Appended { path, file, unsynced: false }, usual: 0 })
+        Ok(Dictionary {
+            index: Arc::new(index),
+            appended: Appended { path, file: Arc::new(file), unsynced: false },
+            usual: 0,
+        })
     }
 
     /// The keys by id.
@@ -122,12 +126,14 @@ impl Dictionary {
         Ok(())
     }
 
-    /// Brings what was appended to disk.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`] when the system does not.
-    pub(super) fn sync(&mut self) -> Result<(), StoreError> {
-        self.appended.sync()
+    /// The file, if what was appended to it is not on disk for certain.
+    pub(super) fn unsynced(&self) -> Option<(Arc<File>, PathBuf)> {
+        self.appended.unsynced.then(|| (self.appended.file.clone(), self.appended.path.clone()))
+    }
+
+    /// What was [`unsynced`](Dictionary::unsynced) is on disk.
+    pub(super) fn synced(&mut self) {
+        self.appended.unsynced = false;
     }
 }
 
@@ -144,14 +150,6 @@ impl Appended {
         let length = bytes.len() as u64;
         *chunk = Chunk { offset: offset + length, first: next, bytes: Vec::new() };
         Ok(ChunkRecord { offset, length, first, keys: next - first, checksum: crc32fast::hash(&bytes) })
-    }
-
-    fn sync(&mut self) -> Result<(), StoreError> {
-        if self.unsynced {
-            self.file.sync_data().map_err(StoreError::io(&self.path))?;
-            self.unsynced = false;
-        }
-        Ok(())
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
 
 use super::error::StoreError;
 use super::part::Part;
@@ -46,4 +48,23 @@ pub(super) fn replace_manifest(dir: &Path, bytes: &[u8]) -> Result<(), StoreErro
 /// Brings a directory's entries to disk.
 pub(super) fn sync(directory: &Path) -> std::io::Result<()> {
     File::open(directory)?.sync_all()
+}
+
+/// Brings files and directories to disk, side by side: each would wait for the same journal and a part of the disk's time.
+///
+/// # Errors
+/// [`StoreError::Io`] with the path of one that the system does not bring there.
+pub(super) fn sync_together(files: &[(Arc<File>, PathBuf)]) -> Result<(), StoreError> {
+    let sync = |(file, path): &(Arc<File>, PathBuf)| file.sync_all().map_err(StoreError::io(path));
+    let Some((first, others)) = files.split_first() else { return Ok(()) };
+    thread::scope(|scope| {
+        let begin = |file| (file, thread::Builder::new().spawn_scoped(scope, move || sync(file)));
+        let others: Vec<_> = others.iter().map(begin).collect();
+        sync(first)?;
+        others.into_iter().try_for_each(|(file, other)| match other {
+            Ok(other) => other.join().expect("syncing does not panic"),
+            // Where there can be no more threads, this one does it.
+            Err(_) => sync(file),
+        })
+    })
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use hitters_dataflows::pages::with_large_pages;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_micro_inline};
 
 use super::catalog::Catalog;
@@ -129,9 +130,9 @@ impl Making {
         let Some(head) = head(catalog.chunks(), keys) else { return Ok(None) };
         let path = unpublished(dir);
         let written = thread::Builder::new().name("lookup".into()).spawn(move || {
-            let mut entries: Vec<u64> =
-                (0..keys).map(|id| u64::from(hash(index.key(id))) << 32 | u64::from(id)).collect();
-            sort_by_bits(&mut entries, u32::BITS, |entry| (entry >> 32) as u32);
+            let mut entries = with_large_pages(keys as usize);
+            entries.extend((0..keys).map(|id| u64::from(hash(index.key(id))) << 32 | u64::from(id)));
+            sort(&mut entries);
             write(&path, &head, &entries)
         });
         let written = written.map_err(StoreError::io(&dir.join(NAME)))?;
@@ -159,6 +160,15 @@ impl Making {
 /// Where a lookup is until the keys in it are published.
 fn unpublished(dir: &Path) -> PathBuf {
     dir.join(format!("{NAME}.new"))
+}
+
+/// Sorts entries, whose hashes are spread evenly: by as many of their highest bits as leave few that are alike, then those.
+fn sort(entries: &mut Vec<u64>) {
+    let bits = if entries.len() < 1 << 22 { 22 } else { u32::BITS };
+    let highest = |entry: &u64| (entry >> (u64::BITS - bits)) as u32;
+    sort_by_bits(entries, bits, highest);
+    let alike = entries.chunk_by_mut(|a, b| highest(a) == highest(b));
+    alike.filter(|alike| alike.len() > 1).for_each(<[u64]>::sort_unstable);
 }
 
 fn write(path: &Path, head: &[u8], entries: &[u64]) -> io::Result<()> {
@@ -213,7 +223,8 @@ mod tests {
         let keys: Vec<String> = (0..10_000).map(|i| format!("key-{}", i * 7)).collect();
         let mut entries: Vec<u64> =
             (0..).zip(&keys).map(|(id, key)| u64::from(hash(key.as_bytes())) << 32 | id).collect();
-        entries.sort_unstable();
+        sort(&mut entries);
+        assert!(entries.is_sorted());
         let path = dir.path().join(NAME);
         write(&path, &[0; HEAD], &entries).unwrap();
         let open = || Lookup { file: File::open(&path).unwrap(), keys: 10_000 };

@@ -1,6 +1,7 @@
 //! Putting entries in order.
 
 use hitters_dataflows::count::CountOverflow;
+use hitters_dataflows::pages::filled;
 
 /// Fewer items than this are compared.
 const FEW: usize = 1 << 10;
@@ -22,7 +23,7 @@ pub(super) fn sort_by_bits<T: Copy + Default>(items: &mut Vec<T>, bits: u32, num
     }
     let rounds = bits.div_ceil(MOST_BITS).max(1);
     let width = bits.div_ceil(rounds);
-    let mut other = vec![T::default(); items.len()];
+    let mut other = filled(T::default(), items.len());
     for round in 0..rounds {
         let pile = |item: &T| (number(item) >> (round * width)) as usize & ((1 << width) - 1);
         let mut starts = vec![0u32; 1 << width];

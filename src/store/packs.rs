@@ -1,12 +1,12 @@
 //! The packs that a writer appends to.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::catalog::Catalog;
-use super::directory::sync;
 use super::error::StoreError;
 use super::pack::Pack;
 
@@ -14,6 +14,8 @@ use super::pack::Pack;
 pub(super) struct Packs {
     dir: PathBuf,
     open: Vec<OpenPack>,
+    /// Directories with entries that are not on disk.
+    entered: BTreeSet<PathBuf>,
 }
 
 /// One of them.
@@ -27,7 +29,7 @@ struct OpenPack {
 
 impl Packs {
     pub(super) fn new(dir: PathBuf) -> Self {
-        Packs { dir, open: Vec::new() }
+        Packs { dir, open: Vec::new(), entered: BTreeSet::new() }
     }
 
     /// The file of a pack, made when there is none.
@@ -53,16 +55,21 @@ impl Packs {
         Ok(offset)
     }
 
-    /// Brings all that was appended to disk.
+    /// The packs that were appended to, and the directories with new ones, which are not on disk for certain.
     ///
     /// # Errors
-    /// [`StoreError::Io`] when the system does not.
-    pub(super) fn sync(&mut self) -> Result<(), StoreError> {
-        for open in self.open.iter_mut().filter(|open| open.unsynced) {
-            open.file.sync_data().map_err(StoreError::io(&open.path))?;
-            open.unsynced = false;
-        }
-        Ok(())
+    /// [`StoreError::Io`] when a directory cannot be opened.
+    pub(super) fn unsynced(&self) -> Result<Vec<(Arc<File>, PathBuf)>, StoreError> {
+        let packs =
+            self.open.iter().filter(|open| open.unsynced).map(|open| Ok((open.file.clone(), open.path.clone())));
+        let directory = |path: &PathBuf| Ok((Arc::new(File::open(path).map_err(StoreError::io(path))?), path.clone()));
+        packs.chain(self.entered.iter().map(directory)).collect()
+    }
+
+    /// All that was [`unsynced`](Packs::unsynced) is on disk.
+    pub(super) fn synced(&mut self) {
+        self.open.iter_mut().for_each(|open| open.unsynced = false);
+        self.entered.clear();
     }
 
     /// Closes the packs that `gone` says are.
@@ -81,12 +88,13 @@ impl Packs {
         let directory = Pack::directory(&self.dir, catalog.levels(), pack.level);
         let is_new = !path.exists();
         if is_new && !directory.exists() {
-            fs::create_dir(&directory).and_then(|()| sync(&self.dir)).map_err(StoreError::io(&directory))?;
+            fs::create_dir(&directory).map_err(StoreError::io(&directory))?;
+            self.entered.insert(self.dir.clone());
         }
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let file = Arc::new(file.map_err(StoreError::io(&path))?);
         if is_new {
-            sync(&directory).map_err(StoreError::io(&directory))?;
+            self.entered.insert(directory);
         }
         self.open.push(OpenPack { pack, path, file, end: catalog.pack_end(&pack), unsynced: false });
         Ok(self.open.len() - 1)

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::thread;
 
+use hitters_dataflows::pages::with_large_pages;
+
 use super::catalog::Catalog;
 use super::error::StoreError;
 use super::segment::Segment;
@@ -13,19 +15,22 @@ use super::segment::block::Entries;
 const STRETCH: u32 = 1 << 16;
 
 /// Ids, ascending, and their summed counts over `parts`; all ids are below `keys`. The id of a sum that passes 2^64 - 1
-/// comes as an error. Where there are many keys two threads share them. Memory: one and a half times the result, and a MiB.
+/// comes as an error. Where there are many keys two threads share them. Memory: one and a half times the result, and 3 MiB.
 ///
 /// # Panics
 /// When the other thread did.
 pub(super) fn sum(parts: &[Segment], keys: u32) -> Result<Result<Vec<(u32, u64)>, u32>, StoreError> {
     let most = parts.iter().map(|part| part.keys() as usize).sum::<usize>().min(keys as usize);
     let middle = if keys > STRETCH { middle(parts).min(keys) } else { keys };
+    // Both threads fill what this one made room for, from what the last sum left: a new thread finds nothing left.
+    let (sums, upper) = (with_large_pages(most), with_large_pages(most.min((keys - middle) as usize)));
     let (lower, upper) = thread::scope(|scope| {
-        let sum_upper = || sum_of(middle..keys, parts, most);
-        // Where there can be no more threads, this one does all.
+        let sum_upper = move || sum_of(middle..keys, parts, upper);
         let other = (middle < keys).then(|| thread::Builder::new().spawn_scoped(scope, sum_upper).ok()).flatten();
-        let lower = sum_of(0..middle, parts, most);
-        (lower, other.map_or_else(sum_upper, |other| other.join().expect("summing does not panic")))
+        let lower = sum_of(0..middle, parts, sums);
+        // Where there can be no more threads, this one does all.
+        let all = || sum_of(middle..keys, parts, Vec::new());
+        (lower, other.map_or_else(all, |other| other.join().expect("summing does not panic")))
     });
     let (lower, upper) = (lower?, upper?);
     Ok(lower.and_then(|mut sums| {
@@ -40,10 +45,14 @@ fn middle(parts: &[Segment]) -> u32 {
     (sum / parts.len().max(1) as u64) as u32
 }
 
-/// As [`sum`], for some ids, of which at most `most` have counts; there is room for so many.
-fn sum_of(ids: Range<u32>, parts: &[Segment], most: usize) -> Result<Result<Vec<(u32, u64)>, u32>, StoreError> {
+/// As [`sum`], for some ids, whose sums go to `sums`.
+fn sum_of(
+    ids: Range<u32>,
+    parts: &[Segment],
+    mut sums: Vec<(u32, u64)>,
+) -> Result<Result<Vec<(u32, u64)>, u32>, StoreError> {
     let mut counts = vec![0u64; ids.len().min(STRETCH as usize)];
-    let (mut sums, mut filled) = (vec![(0, 0); most + 1], 0);
+    let mut counted = vec![(0, 0); counts.len() + 1];
     let (mut entries, mut overflow) = (Entries::default(), None);
     for from in ids.clone().step_by(STRETCH as usize) {
         let until = from.saturating_add(STRETCH).min(ids.end);
@@ -56,14 +65,15 @@ fn sum_of(ids: Range<u32>, parts: &[Segment], most: usize) -> Result<Result<Vec<
                 }
             })?;
         }
+        let mut filled = 0;
         for (count, id) in counts.iter_mut().zip(from..until) {
             // Always written, and kept if there is a count: which ids have one cannot be foreseen.
-            sums[filled] = (id, *count);
+            counted[filled] = (id, *count);
             filled += usize::from(*count > 0);
             *count = 0;
         }
+        sums.extend_from_slice(&counted[..filled]);
     }
-    sums.truncate(filled);
     Ok(overflow.map_or(Ok(sums), Err))
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use hitters_dataflows::count::CountOverflow;
 use hitters_dataflows::ranking::Window;
@@ -11,7 +12,7 @@ use hitters_dataflows::ranking::Window;
 use super::best::Best;
 use super::catalog::Catalog;
 use super::dictionary::Dictionary;
-use super::directory::{create, lock};
+use super::directory::{create, lock, sync_together};
 use super::error::StoreError;
 use super::level::{Levels, length_text};
 use super::lookup::Making;
@@ -248,13 +249,15 @@ impl Writer {
         self.catch_up()?;
         self.roll_up(i64::MAX)?;
         self.publish_staged()?;
-        // SQLite writes its log into its file; the lookup takes longer.
-        self.tables = None;
-        making.map_or(Ok(()), Making::end)?;
-        let path = self.dir.join(manifest::NAME);
-        manifest::write_slots(&self.manifest, &[0, 1], self.certain)
-            .and_then(|()| self.manifest.sync_all())
-            .map_err(StoreError::io(&path))
+        let (tables, path) = (self.tables.take(), self.dir.join(manifest::NAME));
+        thread::scope(|scope| {
+            // SQLite writes its log into its file; where there can be no more threads, this one waits for it.
+            let _ = thread::Builder::new().spawn_scoped(scope, || drop(tables));
+            making.map_or(Ok(()), Making::end)?;
+            manifest::write_slots(&self.manifest, &[0, 1], self.certain)
+                .and_then(|()| self.manifest.sync_all())
+                .map_err(StoreError::io(&path))
+        })
     }
 
     fn guarded<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -403,8 +406,11 @@ impl Writer {
         if self.staged.is_empty() {
             return Ok(());
         }
-        self.packs.sync()?;
-        self.dictionary.sync()?;
+        let mut unsynced = self.packs.unsynced()?;
+        unsynced.extend(self.dictionary.unsynced());
+        sync_together(&unsynced)?;
+        self.packs.synced();
+        self.dictionary.synced();
         let path = self.dir.join(manifest::NAME);
         // The slot tells what an earlier publication brought to disk; the two take turns, so one is always whole.
         manifest::write_slots(&self.manifest, &[self.publications], self.certain)
