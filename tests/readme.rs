@@ -28,13 +28,14 @@ const RUN_A_SAMPLE: &str = "cargo run --release -- run -k 5 inputs/samples/event
 const RUN_THE_TESTS: &str = "cargo test --workspace";
 /// Builds and benchmarks, which take minutes: it is enough that the page shows them. Whoever runs this test has the first
 /// two behind them.
-const BUILDS: [&str; 6] = [
+const BUILDS: [&str; 7] = [
     RUN_THE_TESTS,
     "cargo install --path .",
     "cargo build --release --features abomonation",
     "cargo bench --bench accuracy",
     "cargo bench --bench throughput -- --events 5M",
     "cargo bench --bench history",
+    "cargo bench --bench write_cost",
 ];
 
 fn root() -> &'static Path {
