@@ -10,6 +10,9 @@ use crate::pages::filled;
 use crate::prefetch::prefetch;
 use crate::tags::{WIDTH, equal};
 
+/// Tables below this many bytes grow to four times their size, which moves each ticket a third as often; others to twice.
+const SMALL: usize = 16 << 20;
+
 /// No ticket.
 pub const NONE: u32 = u32::MAX;
 
@@ -41,7 +44,8 @@ impl Line {
     }
 }
 
-/// Tags and tickets. Memory: 13 to 26 bytes a key, three times that while it grows.
+/// Tags and tickets. Memory: 13 to 26 bytes a key, up to 52 in a small table; what it had and what it will have while it
+/// grows.
 pub struct Tickets {
     lines: Vec<Line>,
     len: usize,
@@ -57,9 +61,15 @@ impl Default for Tickets {
 }
 
 impl Tickets {
-    /// The bytes of all slots.
-    pub fn memory(&self) -> usize {
-        size_of_val(self.lines.as_slice())
+    /// The bytes of all slots, at most, while so many more tickets are put.
+    pub fn memory(&self, more: usize) -> usize {
+        let held = size_of_val(self.lines.as_slice());
+        if self.is_full(more) { held * (1 + self.growth()) } else { held }
+    }
+
+    /// How many times as many slots there will be.
+    fn growth(&self) -> usize {
+        if size_of_val(self.lines.as_slice()) < SMALL { 4 } else { 2 }
     }
 
     /// Whether this many more keys are more than the slots are for: five in eight.
@@ -126,7 +136,7 @@ impl Tickets {
     /// Makes room for this many more tickets. Amortized O(more).
     pub fn reserve(&mut self, more: usize) {
         while self.is_full(more) {
-            let lines = filled(EMPTY, self.lines.len() * 2);
+            let lines = filled(EMPTY, self.lines.len() * self.growth());
             let old = std::mem::replace(&mut self.lines, lines);
             old.iter().flat_map(Line::taken).for_each(|(tag, ticket)| self.put(tag, ticket));
         }

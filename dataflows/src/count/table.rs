@@ -117,8 +117,7 @@ impl Table {
 
     /// The bytes that the table holds, about, or will hold while it grows if a parcel of new keys would make it.
     pub fn memory(&self) -> usize {
-        let tickets = if self.tickets.is_full(SOON) { 3 * self.tickets.memory() } else { self.tickets.memory() };
-        tickets + self.entries.memory() + self.arena.memory()
+        self.tickets.memory(SOON) + self.entries.memory() + self.arena.memory()
     }
 
     /// Adds `weight` to the count of `key`, whose hash must always be the same; its lower half is used. Amortized O(1).
