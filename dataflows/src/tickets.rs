@@ -44,8 +44,8 @@ impl Line {
     }
 }
 
-/// Tags and tickets. Memory: 13 to 26 bytes a key, up to 52 in a small table; what it had and what it will have while it
-/// grows.
+/// Tags and tickets. Memory: 13 to 26 bytes a key, up to 52 in a small table; while it grows, what it has and what it will
+/// have.
 pub struct Tickets {
     lines: Vec<Line>,
     len: usize,

@@ -20,8 +20,8 @@ const FAR: u8 = u8::MAX;
 #[repr(align(32))]
 struct Name([u8; INLINE + 1]);
 
-/// [`Tickets`] that lead to ids, and names by id, in chunks, so that growing does not move them. Memory: 45 to 58 bytes a key, up to 84
-/// in a small one, and the bytes of keys above 31 bytes.
+/// [`Tickets`] that lead to ids, and names by id, in chunks, so that growing does not move them. Memory: 45 to 58 bytes a
+/// key, up to 84 in a small one, and the bytes of keys above 31 bytes.
 pub(super) struct Index {
     tickets: Tickets,
     names: Vec<Vec<Name>>,
