@@ -15,15 +15,16 @@ pub(crate) trait Finder: Copy {
     /// The bytes that are at most `byte`.
     fn up_to(self, window: &[u8; WINDOW], byte: u8) -> u64;
 
-    /// Of the bits of `mask` that one which has as many below it as the one bit of `number` has places; 64 when there are
-    /// fewer.
+    /// Of the bits of `mask`, numbered from the lowest, those whose numbers are the places of the bits of `numbers`.
     #[inline(always)]
-    fn nth(self, mut mask: u64, mut number: u64) -> usize {
-        while number > 1 && mask != 0 {
-            mask &= mask - 1;
-            number >>= 1;
+    fn pick(self, mut mask: u64, mut numbers: u64) -> u64 {
+        let mut picked = 0;
+        while mask != 0 && numbers != 0 {
+            let lowest = mask & mask.wrapping_neg();
+            picked |= lowest * (numbers & 1);
+            (mask, numbers) = (mask ^ lowest, numbers >> 1);
         }
-        if number == 0 { WINDOW } else { mask.trailing_zeros() as usize }
+        picked
     }
 }
 
@@ -59,22 +60,5 @@ impl Finder for Plain {
     #[inline(always)]
     fn up_to(self, window: &[u8; WINDOW], byte: u8) -> u64 {
         window.iter().rev().fold(0, |mask, &b| mask << 1 | u64::from(b <= byte))
-    }
-}
-
-/// The bits below the lowest bit of `mask`; all of them when it has none.
-#[inline(always)]
-pub(crate) fn below_lowest(mask: u64) -> u64 {
-    mask.wrapping_sub(1) & !mask
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bits_below_the_lowest() {
-        assert_eq!(below_lowest(0b1010_0000), 0b1_1111);
-        assert_eq!((below_lowest(1), below_lowest(0)), (0, u64::MAX));
     }
 }

@@ -5,16 +5,20 @@
 
 mod quoted;
 mod record;
+mod short;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use memchr::{memchr, memchr_iter};
 
 use self::quoted::Quoted;
 use self::record::{Record, measure};
+use self::short::{Columns, Group, Newlines};
+use super::extract::GROUP;
 use super::{Extract, FormatError, Framing, Opened, Parser, Wanted, bom};
 use crate::event::{Events, MAX_RECORD, Reason};
-use crate::scan::{self, Finder, Search, WINDOW};
+use crate::scan::{self, Finder, Search};
 
 pub(crate) use self::record::record_end;
 
@@ -92,42 +96,15 @@ struct Table {
     extract: Extract,
     /// The wanted columns in ascending order, each with its place among the values.
     columns: Vec<(usize, usize)>,
-    /// Of each value the bit whose place is its column; none for a column that no short record has.
-    bits: Vec<u64>,
+    /// Of each value the column, as short records are [split](short::Columns).
+    short: Columns,
 }
 
 impl Table {
     fn new(delimiter: u8, extract: Extract, positions: &[usize]) -> Self {
         let mut columns: Vec<_> = positions.iter().copied().zip(0..).collect();
         columns.sort_unstable();
-        let bits = positions.iter().map(|&at| 1u64.checked_shl(at as u32).unwrap_or(0)).collect();
-        Table { delimiter, extract, columns, bits }
-    }
-
-    /// Reads the record at the start of a window if it ends in it and holds no quote: its length without its newline, and
-    /// with it; `None` for other records.
-    #[inline(always)]
-    fn short<'b>(
-        &self,
-        finder: impl Finder,
-        window: &'b [u8; WINDOW],
-        values: &mut [Option<&'b [u8]>],
-    ) -> Option<(usize, usize)> {
-        let newlines = finder.find(window, b'\n');
-        let inside = scan::below_lowest(newlines);
-        if newlines == 0 || finder.find(window, b'"') & inside != 0 {
-            return None;
-        }
-        let newline = newlines.trailing_zeros() as usize;
-        let end = newline - usize::from(window[newline.saturating_sub(1)] == b'\r');
-        // Where columns end, but for the last, and where they start.
-        let ends = finder.find(window, self.delimiter) & inside;
-        let starts = ends << 1 | 1;
-        let bits = &self.bits[..values.len()];
-        for (value, &bit) in values.iter_mut().zip(bits) {
-            *value = window.get(finder.nth(starts, bit)..end.min(finder.nth(ends, bit)));
-        }
-        Some((end, newline + 1))
+        Table { delimiter, extract, columns, short: Columns::new(delimiter, positions) }
     }
 
     /// Finds the values of a line without quotes. Looks no further than the last wanted column.
@@ -236,46 +213,69 @@ impl Search for Parse<'_> {
 
     #[inline(always)]
     fn with(self, finder: impl Finder) {
-        // A number of values that is known beforehand saves a tenth of the instructions.
         match self.table.columns.len() {
-            2 => self.records(finder, &mut [None; 2]),
-            values => self.records(finder, &mut vec![None; values][..]),
+            1 => self.records::<1>(finder),
+            2 => self.records::<2>(finder),
+            3 => self.records::<3>(finder),
+            _ => self.records::<0>(finder),
         }
     }
 }
 
 impl<'b> Parse<'b> {
+    /// Reads records of `N` values, or of any number if `N` is 0.
     #[inline(always)]
-    fn records(self, finder: impl Finder, values: &mut [Option<&'b [u8]>]) {
-        let Parse { table, block, out } = self;
-        let mut quoted = Quoted::new(table.delimiter);
-        let (mut at, mut quote) = (0, None);
-        while at < block.len() {
-            if let Some(window) = block[at..].first_chunk()
-                && let Some((end, next)) = table.short(finder, window, values)
+    fn records<const N: usize>(mut self, finder: impl Finder) {
+        let (mut newlines, mut group) = (Newlines::new(), short::group::<N>());
+        let mut values = vec![None; self.table.columns.len()];
+        let mut quoted = Quoted::new(self.table.delimiter);
+        let (mut at, mut looked) = (0, 0);
+        while looked < self.block.len() {
+            looked = newlines.find(finder, self.block, looked);
+            at = self.lines(finder, at, newlines.places(), &mut group, &mut values);
+            if self.block.get(looked) == Some(&b'"') {
+                at = self.table.quoted(self.block, at, &mut values, &mut quoted, self.out);
+                looked = at;
+            }
+        }
+        self.line(at..self.block.len(), &mut values);
+    }
+
+    /// Reads the lines without quotes that begin at `at` and end with these newlines; where the next one starts.
+    #[inline(always)]
+    fn lines<const N: usize>(
+        &mut self,
+        finder: impl Finder,
+        mut at: usize,
+        mut newlines: &[u32],
+        group: &mut Group<'b, N>,
+        values: &mut [Option<&'b [u8]>],
+    ) -> usize {
+        let Table { short, extract, .. } = self.table;
+        while !newlines.is_empty() {
+            let found = if N > 0 { short.split(finder, self.block, at, newlines, group) } else { &[] };
+            extract.give_all(found, self.out);
+            at = newlines[..found.len()].last().map_or(at, |&newline| newline as usize + 1);
+            newlines = &newlines[found.len()..];
+            if found.len() < GROUP
+                && let [newline, rest @ ..] = newlines
             {
-                if end > 0 {
-                    table.extract.give(at, values, out);
-                }
-                at += next;
-                continue;
+                self.line(at..*newline as usize, values);
+                at = *newline as usize + 1;
+                newlines = rest;
             }
-            if quote.is_none_or(|quote| quote < at) {
-                quote = Some(memchr(b'"', &block[at..]).map_or(block.len(), |n| at + n));
-            }
-            let newline = memchr(b'\n', &block[at..]).map_or(block.len(), |n| at + n);
-            if quote.is_some_and(|quote| quote < newline) {
-                at = table.quoted(block, at, values, &mut quoted, out);
-                continue;
-            }
-            let line = without_newline(&block[at..newline]);
-            if line.len() > MAX_RECORD {
-                out.reject(at, Reason::TooLong);
-            } else if !line.is_empty() {
-                table.split(line, values);
-                table.extract.give(at, values, out);
-            }
-            at = newline + 1;
+        }
+        at
+    }
+
+    /// Reads one line without quotes, of any length.
+    fn line(&mut self, line: Range<usize>, values: &mut [Option<&'b [u8]>]) {
+        let (at, line) = (line.start, without_newline(&self.block[line]));
+        if line.len() > MAX_RECORD {
+            self.out.reject(at, Reason::TooLong);
+        } else if !line.is_empty() {
+            self.table.split(line, values);
+            self.table.extract.give(at, values, self.out);
         }
     }
 }

@@ -10,10 +10,10 @@ use super::{Finder, Search, WINDOW};
 
 /// Does `search` with the widest finder of this machine.
 pub(super) fn search<S: Search>(search: S) -> S::Output {
-    if is_x86_feature_detected!("avx512bw") && has_bmi() {
+    if is_x86_feature_detected!("avx512bw") && has_bits() {
         // SAFETY: the machine has all of it.
         unsafe { with_avx512(search) }
-    } else if is_x86_feature_detected!("avx2") && has_bmi() {
+    } else if is_x86_feature_detected!("avx2") && has_bits() {
         // SAFETY: the machine has all of it.
         unsafe { with_avx2(search) }
     } else {
@@ -21,17 +21,20 @@ pub(super) fn search<S: Search>(search: S) -> S::Output {
     }
 }
 
-/// Whether there are BMI1 and BMI2, as wherever there is AVX2 so far.
-fn has_bmi() -> bool {
-    is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2")
+/// Whether there are the instructions for single bits that come with AVX2 so far.
+fn has_bits() -> bool {
+    is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("lzcnt")
+        && is_x86_feature_detected!("popcnt")
 }
 
-#[target_feature(enable = "avx512bw,bmi1,bmi2")]
+#[target_feature(enable = "avx512bw,bmi1,bmi2,lzcnt,popcnt")]
 fn with_avx512<S: Search>(search: S) -> S::Output {
     search.with(Avx512(()))
 }
 
-#[target_feature(enable = "avx2,bmi1,bmi2")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 fn with_avx2<S: Search>(search: S) -> S::Output {
     search.with(Avx2(()))
 }
@@ -75,9 +78,9 @@ impl Finder for Avx2 {
     }
 
     #[inline(always)]
-    fn nth(self, mask: u64, number: u64) -> usize {
+    fn pick(self, mask: u64, numbers: u64) -> u64 {
         // SAFETY: where there is an `Avx2` there is BMI2.
-        unsafe { nth_bmi2(mask, number) }
+        unsafe { pick_bmi2(mask, numbers) }
     }
 }
 
@@ -95,16 +98,16 @@ impl Finder for Avx512 {
     }
 
     #[inline(always)]
-    fn nth(self, mask: u64, number: u64) -> usize {
+    fn pick(self, mask: u64, numbers: u64) -> u64 {
         // SAFETY: where there is an `Avx512` there is BMI2.
-        unsafe { nth_bmi2(mask, number) }
+        unsafe { pick_bmi2(mask, numbers) }
     }
 }
 
 #[inline]
 #[target_feature(enable = "bmi2")]
-fn nth_bmi2(mask: u64, number: u64) -> usize {
-    _pdep_u64(number, mask).trailing_zeros() as usize
+fn pick_bmi2(mask: u64, numbers: u64) -> u64 {
+    _pdep_u64(numbers, mask)
 }
 
 #[inline]
@@ -196,14 +199,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn agrees_with_plain(finder: impl Finder, window: &[u8; WINDOW], byte: u8) -> bool {
+    fn agrees_with_plain(finder: impl Finder, window: &[u8; WINDOW], byte: u8, numbers: u64) -> bool {
         let (found, up_to) = (finder.find(window, byte), finder.up_to(window, byte));
-        let nths = || (0..64).map(|at| 1 << at).chain([0]);
-        let one_by_one = (0..64).filter(|at| found >> at & 1 == 1).chain(std::iter::repeat(64));
+        let places: Vec<_> = (0..64).filter(|at| found >> at & 1 == 1).collect();
+        let picked = |numbers: u64| (0..).zip(&places).map(|(number, at)| (numbers >> number & 1) << at).sum::<u64>();
         found == Plain.find(window, byte)
             && up_to == Plain.up_to(window, byte)
-            && nths().all(|number| finder.nth(found, number) == Plain.nth(found, number))
-            && nths().take(64).map(|number| finder.nth(found, number)).eq(one_by_one.take(64))
+            && [finder.pick(found, numbers), Plain.pick(found, numbers)] == [picked(numbers); 2]
     }
 
     proptest! {
@@ -211,14 +213,15 @@ mod tests {
         fn every_finder_that_the_machine_has_finds_the_same(
             bytes in prop::collection::vec(prop_oneof![0u8..4, 126u8..130], WINDOW),
             byte in prop_oneof![0u8..4, 126u8..130],
+            numbers in any::<u64>(),
         ) {
             let window: &[u8; WINDOW] = bytes.first_chunk().expect("a window");
-            prop_assert!(agrees_with_plain(Sse2, window, byte));
-            if is_x86_feature_detected!("avx2") && has_bmi() {
-                prop_assert!(agrees_with_plain(Avx2(()), window, byte));
+            prop_assert!(agrees_with_plain(Sse2, window, byte, numbers));
+            if is_x86_feature_detected!("avx2") && has_bits() {
+                prop_assert!(agrees_with_plain(Avx2(()), window, byte, numbers));
             }
-            if is_x86_feature_detected!("avx512bw") && has_bmi() {
-                prop_assert!(agrees_with_plain(Avx512(()), window, byte));
+            if is_x86_feature_detected!("avx512bw") && has_bits() {
+                prop_assert!(agrees_with_plain(Avx512(()), window, byte, numbers));
             }
         }
     }

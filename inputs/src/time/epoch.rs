@@ -23,12 +23,22 @@ impl Unit {
     }
 }
 
-/// The first eight digits of the number that was read last, which most numbers of a log have in common.
+/// The first eight of the thirteen digits that were read last, which most numbers of a log have in common.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct First {
     /// Zeros, which no digits are, before the first.
     text: u64,
-    number: u64,
+    /// The milliseconds that the first five of them are.
+    millis: u64,
+}
+
+impl First {
+    /// Of eight digits that thirteen begin with; `None` when they are no digits, or the thirteen are less than 10^11, which
+    /// would be seconds.
+    fn of(text: u64) -> Option<First> {
+        let number = eight_digits(text)?;
+        (number >= 1_000_000).then_some(First { text, millis: number / 1000 * 100_000_000 })
+    }
 }
 
 /// Reads the two commonest spellings, ten digits (seconds) and thirteen (milliseconds), and nothing else.
@@ -38,11 +48,10 @@ pub(super) fn fast(text: &[u8], first: &mut First) -> Option<i64> {
         13 => {
             let begins = u64::from_le_bytes(*text.first_chunk()?);
             if begins != first.text {
-                *first = First { text: begins, number: eight_digits(begins)? };
+                *first = First::of(begins)?;
             }
-            let ends = digit(text[8])? * 10_000 + four_digits(u32::from_le_bytes(*text.last_chunk()?))?;
-            let millis = first.number * 100_000 + ends;
-            (millis >= 100_000_000_000).then_some(millis as i64)
+            // The last eight digits, of which the first three are among the eight before.
+            Some((first.millis + eight_digits(u64::from_le_bytes(*text.last_chunk()?))?) as i64)
         }
         10 => {
             // The first and the last eight digits overlap.
@@ -60,33 +69,17 @@ fn digit(byte: u8) -> Option<u64> {
     (digit <= 9).then_some(u64::from(digit))
 }
 
-/// Reads four digits at once, as [`eight_digits`] does.
-#[inline]
-fn four_digits(bytes: u32) -> Option<u64> {
-    const HIGH: u32 = 0xf0f0_f0f0;
-    const ZEROS: u32 = 0x3030_3030;
-    const SIXES: u32 = 0x0606_0606;
-    if bytes & HIGH != ZEROS || (bytes.wrapping_add(SIXES)) & HIGH != ZEROS {
-        return None;
-    }
-    let digits = bytes - ZEROS;
-    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff;
-    Some(u64::from((pairs * 100 + (pairs >> 16)) & 0xffff))
-}
-
 /// Reads eight digits at once, the first in the lowest byte: neighbours are added in pairs, three times.
-#[inline]
+#[inline(always)]
 fn eight_digits(bytes: u64) -> Option<u64> {
-    const HIGH: u64 = 0xf0f0_f0f0_f0f0_f0f0;
-    const ZEROS: u64 = 0x3030_3030_3030_3030;
-    const SIXES: u64 = 0x0606_0606_0606_0606;
-    if bytes & HIGH != ZEROS || (bytes.wrapping_add(SIXES)) & HIGH != ZEROS {
+    // What is left of a digit is at most 9; of any other byte it is more, or carries on to the highest bit.
+    let digits = bytes ^ 0x3030_3030_3030_3030;
+    if (digits | digits.wrapping_add(0x7676_7676_7676_7676)) & 0x8080_8080_8080_8080 != 0 {
         return None;
     }
-    let digits = bytes - ZEROS;
-    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
+    let pairs = (digits.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
+    Some(fours.wrapping_mul(10_000 << 32 | 1) >> 32)
 }
 
 /// Reads `-`, digits, and `.` with more digits, of which only the whole digits are needed, as a time in `unit`, or in

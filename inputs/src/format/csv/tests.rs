@@ -186,3 +186,52 @@ fn composite(first: &[u8], second: &[u8]) -> Vec<u8> {
     };
     format!("{},{}", part(first), part(second)).into_bytes()
 }
+
+/// Lines of all kinds: regular ones most of all, so that many are read together.
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        20 => "176722560[0-9]{4},[ab]{0,9},[0-9]{1,3},[ab]?\r?",
+        1 => "176722560[0-9]{4},[ab]{60,70},1,x",
+        1 => "9767225600000,a,1,future",
+        1 => "[0-9]{10},a,1,[ab]{0,40}",
+        1 => "-1,\"[a,\n]{0,5}\",1,x",
+        1 => "[0-9]{13},a,[x1]",
+        1 => "[0-9]{0,14},a",
+        1 => "\r?",
+        1 => "[ab,0-9\r]{0,70}",
+    ]
+}
+
+proptest! {
+    #[test]
+    fn lines_read_together_are_read_as_each_alone(
+        lines in proptest::collection::vec(line(), 0..300),
+        fields in proptest::collection::vec(proptest::sample::select(vec!["ts", "key", "n", "c"]), 1..5),
+        time: bool,
+        weight: bool,
+    ) {
+        let columns = ["ts", "key", "n", "c"].map(String::from).to_vec();
+        let time = time.then(|| "ts".to_string());
+        let weight = weight.then(|| "n".to_string());
+        let wanted = Wanted { columns: Some(columns), time, weight, ..key(&fields) };
+        let opened = open_csv(&wanted, b"").unwrap();
+        let read = |bytes: &[u8]| {
+            let mut out = Events::new(1);
+            out.begin(bytes, 7, 1_800_000_000_000);
+            opened.parser.parse(bytes, &mut out);
+            (rows(&out, bytes), out.rejected().to_vec(), out.latest_time())
+        };
+        let (mut alone, mut rejected, mut latest) = (Vec::new(), Vec::new(), None);
+        let mut start = 0;
+        for line in &lines {
+            let line = format!("{line}\n");
+            let (rows, no, last) = read(line.as_bytes());
+            alone.extend(rows.into_iter().map(|row| (row.0, row.1, row.2, row.3 + start)));
+            rejected.extend(no.into_iter().map(|no| Rejected { at: no.at + start, ..no }));
+            latest = latest.max(last);
+            start += line.len() as u32;
+        }
+        let together: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        prop_assert_eq!(read(together.as_bytes()), (alone, rejected, latest));
+    }
+}
