@@ -1,8 +1,8 @@
 //! The numbers of the bits that are set.
 
-/// A set of numbers from 0 to 31, a bit each; iterates from the lowest.
+/// A set of numbers from 0 to 63, a bit each; iterates from the lowest.
 #[derive(Clone, Copy)]
-pub(crate) struct Bits(pub u32);
+pub(crate) struct Bits(pub u64);
 
 impl Iterator for Bits {
     type Item = usize;
@@ -21,7 +21,7 @@ mod tests {
 
     #[test]
     fn bits_come_from_the_lowest() {
-        assert_eq!(Bits(1 << 31 | 0b1010).collect::<Vec<_>>(), [1, 3, 31]);
+        assert_eq!(Bits(1 << 63 | 0b1010).collect::<Vec<_>>(), [1, 3, 63]);
         assert_eq!(Bits(0).count(), 0);
     }
 }

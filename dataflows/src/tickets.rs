@@ -104,7 +104,7 @@ impl Tickets {
         let mut at = self.home(tag);
         loop {
             let line = &self.lines[at];
-            for slot in Bits(equal(&line.tags, tag)) {
+            for slot in Bits(equal(&line.tags, tag).into()) {
                 let ticket = line.tickets[slot];
                 if ticket != NONE && is_it(ticket) {
                     return Ok(ticket);

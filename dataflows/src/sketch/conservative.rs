@@ -137,7 +137,7 @@ impl Lines {
     }
 
     fn least(&self, block: usize, chosen: u16) -> u64 {
-        Bits(u32::from(chosen)).map(|counter| self.get(block, counter)).min().unwrap_or(0)
+        Bits(u64::from(chosen)).map(|counter| self.get(block, counter)).min().unwrap_or(0)
     }
 }
 
@@ -153,7 +153,7 @@ impl Cells for Lines {
             block = self.at(hash).0;
             estimate = self.least(block, chosen).saturating_add(weight);
         }
-        for counter in Bits(u32::from(chosen)) {
+        for counter in Bits(u64::from(chosen)) {
             if self.get(block, counter) < estimate {
                 self.set(block, counter, estimate);
             }

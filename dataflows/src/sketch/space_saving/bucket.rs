@@ -56,7 +56,7 @@ impl Bucket {
     /// One bit for each way that may hold `tag`: the low half is the same. 0 finds the free ways.
     #[inline(always)]
     pub(super) fn matches(&self, tag: u64) -> Bits {
-        Bits(equal(&self.tags, tag as u32))
+        Bits(equal(&self.tags, tag as u32).into())
     }
 
     /// Asks for the lines of tags, upper bounds and keys.
