@@ -9,7 +9,7 @@ use crate::window::Slot;
 
 /// Combines events, whatever the lengths of their keys.
 pub(super) enum Combine {
-    /// Places of 32 bytes. Until keys are seen, they are taken for short ones, of which twice as many have a place.
+    /// Places of 32 bytes, of which there are twice as many: keys are taken for short ones until they are seen.
     Short(Table<16, 2>),
     /// Places of 64 bytes, where many keys are longer.
     Long(Table<48, 1>),

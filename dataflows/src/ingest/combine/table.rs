@@ -20,8 +20,8 @@ const TRIAL: u32 = 100_000;
 const PASSES: u32 = 16;
 /// Combining pays when at least one event in this many met its key.
 const PAYS: u32 = 5;
-/// The table is too narrow when at least one event in this many had a key that does not fit its place.
-const NARROW: u32 = 8;
+/// Places are too narrow when of a trial's events one in this many had a key that does not fit.
+const NARROW: u32 = 32;
 /// The most strangers that a holder outlives without an event of its own.
 const MOST_CREDIT: u8 = 64;
 /// Stands for the length of a key that does not fit its place.
@@ -60,7 +60,8 @@ type Tags = [u64; GROUP];
 /// A table of (slot, key) to weight with one place for each. A stranger costs the holder a credit and passes by; one that
 /// comes when there is none left takes the place. So hot keys stay and cold ones hardly disturb them.
 ///
-/// Keys of up to `INLINE` bytes stand in their place, of which a cache line holds `PLACES`, longer ones beside it.
+/// Keys of up to `INLINE` bytes stand in their place, of which a cache line holds `PLACES`. Longer ones stand beside it if
+/// a line is one place, as they can get no wider; else they pass by.
 pub(in crate::ingest) struct Table<const INLINE: usize, const PLACES: usize> {
     lines: Box<[Line<INLINE, PLACES>; LINES]>,
     /// A bit for each place that is not empty, the first in the lowest of the first word: short windows fill few.
@@ -72,10 +73,9 @@ pub(in crate::ingest) struct Table<const INLINE: usize, const PLACES: usize> {
     /// Events until the next decision.
     trial: u32,
     met: u32,
-    /// Events whose keys do not fit their places.
-    beside: u32,
+    /// Events that passed by for the length of their keys.
+    too_long: u32,
     passing: bool,
-    narrow: bool,
 }
 
 impl<const INLINE: usize, const PLACES: usize> Table<INLINE, PLACES> {
@@ -89,9 +89,8 @@ impl<const INLINE: usize, const PLACES: usize> Table<INLINE, PLACES> {
             slots: Vec::new(),
             trial: TRIAL,
             met: 0,
-            beside: 0,
+            too_long: 0,
             passing: false,
-            narrow: false,
         }
     }
 
@@ -180,8 +179,11 @@ impl<const INLINE: usize, const PLACES: usize> Table<INLINE, PLACES> {
     #[inline(always)]
     fn add(&mut self, slot: Slot, tag: u64, event: &Event<'_>, give: impl FnMut(Slot, u64, u64, &[u8])) {
         let Event { weight, key, .. } = *event;
+        if PLACES > 1 && key.len() > INLINE {
+            self.too_long += 1;
+            return pass(slot, event, give);
+        }
         let at = Self::number(tag);
-        self.beside += u32::from(key.len() > INLINE);
         let place = &mut self.lines[at / PLACES % LINES].0[at % PLACES];
         if place.holds(tag, key, &self.long, at)
             && let Ok(sum) = u32::try_from(weight.saturating_add(place.weight.into()))
@@ -268,18 +270,17 @@ impl<const INLINE: usize, const PLACES: usize> Table<INLINE, PLACES> {
         self.slots.clear();
     }
 
-    /// Whether many keys do not fit their places.
+    /// Whether many keys pass by for their length.
     pub(super) fn is_narrow(&self) -> bool {
-        self.narrow
+        self.too_long >= TRIAL / NARROW
     }
 
     /// Ends a trial, after which events are combined on if it paid, or pass by until the next.
     #[cold]
     fn decide(&mut self, give: impl FnMut(Slot, u64, u64, &[u8])) {
-        self.narrow = self.beside >= TRIAL / NARROW;
         self.passing = !self.passing && self.met < TRIAL / PAYS;
         self.trial = if self.passing { TRIAL * PASSES } else { TRIAL };
-        (self.met, self.beside) = (0, 0);
+        (self.met, self.too_long) = (0, 0);
         if self.passing {
             self.flush(give);
         }
