@@ -45,6 +45,14 @@ pub(crate) fn search<S: Search>(search: S) -> S::Output {
     search.with(Plain)
 }
 
+/// A window of which these bytes, fewer than it has, are the first, and the others zeros.
+#[cold]
+pub(crate) fn padded(bytes: &[u8]) -> [u8; WINDOW] {
+    let mut window = [0; WINDOW];
+    window[..bytes.len()].copy_from_slice(bytes);
+    window
+}
+
 /// Byte by byte.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 #[derive(Clone, Copy)]

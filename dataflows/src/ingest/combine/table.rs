@@ -184,7 +184,7 @@ impl<const INLINE: usize, const PLACES: usize> Table<INLINE, PLACES> {
             return pass(slot, event, give);
         }
         let at = Self::number(tag);
-        let place = &mut self.lines[at / PLACES % LINES].0[at % PLACES];
+        let place = place_mut(&mut self.lines, at);
         if place.holds(tag, key, &self.long, at)
             && let Ok(sum) = u32::try_from(weight.saturating_add(place.weight.into()))
         {
@@ -214,7 +214,7 @@ impl<const INLINE: usize, const PLACES: usize> Table<INLINE, PLACES> {
     ) {
         let number = self.slot_number(slot, &mut give);
         let at = Self::number(tag);
-        let place = &mut self.lines[at / PLACES % LINES].0[at % PLACES];
+        let place = place_mut(&mut self.lines, at);
         if place.used > 0 {
             place.give(&self.slots, &self.long, at, give);
         }
@@ -262,7 +262,7 @@ impl<const INLINE: usize, const PLACES: usize> Table<INLINE, PLACES> {
         for (word, used) in self.used.iter_mut().enumerate() {
             for bit in Bits(std::mem::take(used)) {
                 let at = word * 64 + bit;
-                let place = &mut self.lines[at / PLACES].0[at % PLACES];
+                let place = place_mut(&mut self.lines, at);
                 place.give(&self.slots, &self.long, at, &mut give);
                 (place.used, place.credit) = (0, 0);
             }
@@ -308,6 +308,15 @@ impl<const INLINE: usize> Place<INLINE> {
         };
         give(slot, self.tag ^ mixer(slot), self.weight.into(), key);
     }
+}
+
+/// The place of this number.
+#[inline(always)]
+fn place_mut<const INLINE: usize, const PLACES: usize>(
+    lines: &mut [Line<INLINE, PLACES>; LINES],
+    number: usize,
+) -> &mut Place<INLINE> {
+    &mut lines[number / PLACES % LINES].0[number % PLACES]
 }
 
 /// Gives an event by itself.

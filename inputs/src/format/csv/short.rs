@@ -4,7 +4,7 @@
 //! done for many records before the next, the processor waits for many together.
 
 use super::super::extract::{Found, GROUP};
-use crate::scan::{Finder, WINDOW};
+use crate::scan::{Finder, WINDOW, padded};
 
 /// How many bytes are looked through for newlines together.
 const CHUNK: usize = 32 * WINDOW;
@@ -28,12 +28,12 @@ impl Newlines {
         let mut end = block.len().min(from + CHUNK);
         self.count = 0;
         for start in (from..end).step_by(WINDOW) {
-            let padded;
+            let last;
             let window = match block[start..].first_chunk() {
                 Some(window) => window,
                 None => {
-                    padded = padded_window(&block[start..]);
-                    &padded
+                    last = padded(&block[start..]);
+                    &last
                 }
             };
             self.note(start as u32, finder.find(window, b'\n'));
@@ -74,14 +74,6 @@ impl Newlines {
     pub(super) fn places(&self) -> &[u32] {
         &self.places[..self.count]
     }
-}
-
-/// A window of which these bytes are the first, and the others zeros.
-#[cold]
-fn padded_window(bytes: &[u8]) -> [u8; WINDOW] {
-    let mut window = [0; WINDOW];
-    window[..bytes.len()].copy_from_slice(bytes);
-    window
 }
 
 /// Which columns are the values of a record, for all that are not too far right.

@@ -4,7 +4,7 @@
 //! The idea of finding what structures JSON by comparing many bytes at once, and of walking the bits: Langdale and
 //! Lemire, "Parsing Gigabytes of JSON per Second", VLDB Journal 28(6), 2019.
 
-use crate::scan::{Finder, Search, WINDOW, search};
+use crate::scan::{Finder, Search, WINDOW, padded, search};
 
 /// What there is to know of the bytes of a block before it is read.
 pub(super) struct Stops {
@@ -56,8 +56,7 @@ impl Search for Find<'_> {
     #[inline(always)]
     fn with(self, finder: impl Finder) -> Stops {
         let (windows, rest) = self.block.as_chunks::<WINDOW>();
-        let mut last = [0; WINDOW];
-        last[..rest.len()].copy_from_slice(rest);
+        let last = padded(rest);
         let mut strings = vec![u64::MAX; windows.len() + 2];
         let mut digits = strings.clone();
         let mut others = 0;
